@@ -1,0 +1,83 @@
+/** Small files that must be whole or absent: agent state, node id, gossip snapshots' compaction. */
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+export interface Disk {
+  /** The file's bytes, or undefined when there is no such file. */
+  read(path: string): Promise<Buffer | undefined>;
+  /** Replaces the file: after it resolves the new bytes survive a power cut; before, the old ones do. */
+  writeAtomic(path: string, bytes: Uint8Array, options?: { readonly mode?: number }): Promise<void>;
+  /** Deletes a file or a folder with all in it; no error when it is not there. */
+  remove(path: string): Promise<void>;
+  /** Names in a folder, sorted; none when there is no such folder. */
+  list(path: string): Promise<readonly string[]>;
+  mkdir(path: string): Promise<void>;
+}
+
+const missing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === "ENOENT";
+
+/** Makes a folder's entries (a rename, a new file) survive a power cut. */
+export async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+export const realDisk: Disk = {
+  read: async (path) => {
+    try {
+      return await readFile(path);
+    } catch (error) {
+      if (missing(error)) return undefined;
+      throw error;
+    }
+  },
+  writeAtomic: async (path, bytes, { mode = 0o600 } = {}) => {
+    const temporary = `${path}.tmp`;
+    const handle = await open(temporary, "w", mode);
+    try {
+      await handle.writeFile(bytes);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  },
+  remove: (path) => rm(path, { recursive: true, force: true }),
+  list: async (path) => {
+    try {
+      return (await readdir(path)).sort();
+    } catch (error) {
+      if (missing(error)) return [];
+      throw error;
+    }
+  },
+  mkdir: async (path) => {
+    await mkdir(path, { recursive: true, mode: 0o755 });
+  },
+};
+
+/** Nothing on disk: for `-dev` and tests. Paths are keys. */
+export function memoryDisk(): Disk {
+  const files = new Map<string, Buffer>();
+  return {
+    read: async (path) => files.get(path),
+    writeAtomic: async (path, bytes) => {
+      files.set(path, Buffer.from(bytes));
+    },
+    remove: async (path) => {
+      for (const key of [...files.keys()]) if (key === path || key.startsWith(`${path}/`)) files.delete(key);
+    },
+    list: async (path) => {
+      const names = new Set<string>();
+      for (const key of files.keys())
+        if (key.startsWith(`${path}/`)) names.add(key.slice(path.length + 1).split("/")[0]!);
+      return [...names].sort();
+    },
+    mkdir: async () => {},
+  };
+}
