@@ -24,7 +24,8 @@ function newestSource(): number {
       else newest = Math.max(newest, statSync(path).mtimeMs);
     }
   };
-  for (const folder of ["src", "web", "scripts"]) if (existsSync(join(root, folder))) walk(join(root, folder));
+  for (const folder of ["src", "web", "scripts"])
+    if (existsSync(join(root, folder))) walk(join(root, folder));
   return newest;
 }
 
@@ -47,7 +48,12 @@ async function bundle(entry: string, outfile: string): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  if (process.argv.includes("--if-stale") && existsSync(executable) && statSync(executable).mtimeMs > newestSource()) return;
+  if (
+    process.argv.includes("--if-stale") &&
+    existsSync(executable) &&
+    statSync(executable).mtimeMs > newestSource()
+  )
+    return;
   const started = performance.now();
   mkdirSync(out, { recursive: true });
   await bundle("src/main.ts", join(out, "main.cjs"));
@@ -69,7 +75,9 @@ async function main(): Promise<void> {
   execFileSync(process.execPath, ["--build-sea", config], { stdio: ["ignore", "ignore", "inherit"] });
   renameSync(`${executable}.new`, executable);
   const megabytes = (statSync(executable).size / 1e6).toFixed(0);
-  console.log(`==> ${executable} (${megabytes} MB) in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  console.log(
+    `==> ${executable} (${megabytes} MB) in ${((performance.now() - started) / 1000).toFixed(1)} s`,
+  );
 }
 
 await main();

@@ -32,18 +32,30 @@ function report(name: string, findings: readonly string[], started: number): voi
 
 function tool(name: string, bin: string, args: readonly string[]): void {
   const started = performance.now();
-  const done = spawnSync(join(root, "node_modules/.bin", bin), args, { cwd: root, encoding: "utf8", maxBuffer: 64 << 20 });
+  const done = spawnSync(join(root, "node_modules/.bin", bin), args, {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+  });
   const text = `${done.stdout}${done.stderr}`.trim();
   report(name, done.status === 0 ? [] : [text || `${bin} exited ${done.status}`], started);
 }
 
 tool("types (tsc --noEmit)", "tsc", ["-p", "."]);
-tool("lint and format (biome; npx biome check --write mends most)", "biome", ["check", "--error-on-warnings", "."]);
+tool("lint and format (biome; npx biome check --write mends most)", "biome", [
+  "check",
+  "--error-on-warnings",
+  ".",
+]);
 let started = performance.now();
 const files = readSources(root, SOURCES);
 report("imports point down", directionErrors(files), started);
 started = performance.now();
-report("no circular imports", circles(files).map((c) => c.join(" -> ")), started);
+report(
+  "no circular imports",
+  circles(files).map((c) => c.join(" -> ")),
+  started,
+);
 started = performance.now();
 report("cores are pure, sources stand alone", ruleErrors(files), started);
 started = performance.now();

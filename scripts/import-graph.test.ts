@@ -30,13 +30,43 @@ test("parseSource() finds static, type-only, side-effect and dynamic imports wit
 const cases = [
   { name: "a door may import the agent", path: "src/http/kv.ts", from: "../agent/contract.ts", errors: 0 },
   { name: "the agent may not import a door", path: "src/agent/agent.ts", from: "../http/door.ts", errors: 1 },
-  { name: "cores do not know each other", path: "src/raft/raft.ts", from: "../gossip/contract.ts", errors: 1 },
-  { name: "the model may use the wire's schema", path: "src/model/kv.ts", from: "../wire/schema.ts", errors: 0 },
+  {
+    name: "cores do not know each other",
+    path: "src/raft/raft.ts",
+    from: "../gossip/contract.ts",
+    errors: 1,
+  },
+  {
+    name: "the model may use the wire's schema",
+    path: "src/model/kv.ts",
+    from: "../wire/schema.ts",
+    errors: 0,
+  },
   { name: "the wire may not know the model", path: "src/wire/schema.ts", from: "../model/kv.ts", errors: 1 },
-  { name: "the client stands beside the agent", path: "src/client/kv.ts", from: "../agent/contract.ts", errors: 1 },
-  { name: "only the command line uses the client", path: "src/agent/agent.ts", from: "../client/kv.ts", errors: 1 },
-  { name: "sources import nothing from the simulators", path: "src/raft/raft.ts", from: "../../sim/clock.ts", errors: 1 },
-  { name: "a test may use the simulated clock", path: "src/raft/raft.test.ts", from: "../../sim/clock.ts", errors: 0 },
+  {
+    name: "the client stands beside the agent",
+    path: "src/client/kv.ts",
+    from: "../agent/contract.ts",
+    errors: 1,
+  },
+  {
+    name: "only the command line uses the client",
+    path: "src/agent/agent.ts",
+    from: "../client/kv.ts",
+    errors: 1,
+  },
+  {
+    name: "sources import nothing from the simulators",
+    path: "src/raft/raft.ts",
+    from: "../../sim/clock.ts",
+    errors: 1,
+  },
+  {
+    name: "a test may use the simulated clock",
+    path: "src/raft/raft.test.ts",
+    from: "../../sim/clock.ts",
+    errors: 0,
+  },
 ];
 for (const { name, path, from, errors } of cases)
   test(`directionErrors(): ${name}`, () => {

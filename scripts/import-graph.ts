@@ -101,13 +101,21 @@ export function directionErrors(files: readonly SourceFile[]): string[] {
         errors.push(`${where}: imports ${edge.to}: sources under src/ stand alone`);
       } else if (from === to) {
       } else if (from === "client") {
-        if (!CLIENT_MAY.has(to)) errors.push(`${where}: client/ may import model, wire and ports, not ${to}/`);
+        if (!CLIENT_MAY.has(to))
+          errors.push(`${where}: client/ may import model, wire and ports, not ${to}/`);
       } else if (to === "client") {
         if (FLOORS[from] !== 7) errors.push(`${where}: only cli/ speaks through client/`);
       } else if (FLOORS[from] === undefined || FLOORS[to] === undefined) {
-        errors.push(`${where}: ${FLOORS[from] === undefined ? from : to}/ has no floor: add it to scripts/import-graph.ts`);
-      } else if (FLOORS[to]! > FLOORS[from]! || (FLOORS[to] === FLOORS[from] && !SAME_FLOOR.has(`${from}>${to}`))) {
-        errors.push(`${where}: ${from}/ (floor ${FLOORS[from]}) imports ${to}/ (floor ${FLOORS[to]}): imports point down only`);
+        errors.push(
+          `${where}: ${FLOORS[from] === undefined ? from : to}/ has no floor: add it to scripts/import-graph.ts`,
+        );
+      } else if (
+        FLOORS[to]! > FLOORS[from]! ||
+        (FLOORS[to] === FLOORS[from] && !SAME_FLOOR.has(`${from}>${to}`))
+      ) {
+        errors.push(
+          `${where}: ${from}/ (floor ${FLOORS[from]}) imports ${to}/ (floor ${FLOORS[to]}): imports point down only`,
+        );
       }
     }
   }

@@ -21,9 +21,11 @@ function fail(message) {
 /** npm as this process was started by, else the one in PATH. */
 function npm(args) {
   const cli = process.env.npm_execpath;
-  const [command, all] = cli && cli.endsWith("js") ? [process.execPath, [cli, ...args]] : ["npm", args];
+  const [command, all] = cli?.endsWith("js") ? [process.execPath, [cli, ...args]] : ["npm", args];
   // npm's own settings of the running script must not leak into the nested run.
-  const env = Object.fromEntries(Object.entries(process.env).filter(([k]) => !/^npm_(lifecycle|package|command)/.test(k)));
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([k]) => !/^npm_(lifecycle|package|command)/.test(k)),
+  );
   return spawnSync(command, all, { cwd: root, stdio: ["ignore", "inherit", "inherit"], env });
 }
 
@@ -34,7 +36,9 @@ function pinnedVersion() {
 }
 
 function ensureInstalled() {
-  const stamp = createHash("sha256").update(readFileSync(join(root, "package-lock.json"))).digest("hex");
+  const stamp = createHash("sha256")
+    .update(readFileSync(join(root, "package-lock.json")))
+    .digest("hex");
   if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return;
   // A folder that npm itself filled from this very lock needs no second install.
   const already = existsSync(join(modules, ".package-lock.json")) && sameLock();
@@ -42,7 +46,9 @@ function ensureInstalled() {
     process.stderr.write("==> First run: installing the packages of package-lock.json (about a minute)...\n");
     const done = npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
     if (done.status !== 0)
-      fail(`npm ci failed (exit ${done.status ?? done.error?.message}). Tribune needs the npm registry once; then it works without network.`);
+      fail(
+        `npm ci failed (exit ${done.status ?? done.error?.message}). Tribune needs the npm registry once; then it works without network.`,
+      );
   }
   let version = pinnedVersion();
   if (!version?.startsWith(`v${PINNED_MAJOR}.`)) {
@@ -51,7 +57,9 @@ function ensureInstalled() {
     version = pinnedVersion();
   }
   if (!version?.startsWith(`v${PINNED_MAJOR}.`))
-    fail(`node_modules/.bin/node is ${version ?? "missing"}, wanted v${PINNED_MAJOR}: allow the install script of the package "node" (npm config ignore-scripts must be false) and run this again`);
+    fail(
+      `node_modules/.bin/node is ${version ?? "missing"}, wanted v${PINNED_MAJOR}: allow the install script of the package "node" (npm config ignore-scripts must be false) and run this again`,
+    );
   writeFileSync(stampFile, stamp);
 }
 
@@ -75,7 +83,9 @@ function testFiles(folders, suffix = ".test.ts") {
       else if (entry.name.endsWith(suffix)) out.push(relative(root, path));
     }
   };
-  for (const folder of folders) if (existsSync(join(root, folder)) && statSync(join(root, folder)).isDirectory()) walk(join(root, folder));
+  for (const folder of folders)
+    if (existsSync(join(root, folder)) && statSync(join(root, folder)).isDirectory())
+      walk(join(root, folder));
   return out.sort();
 }
 
@@ -109,7 +119,10 @@ const command = Object.hasOwn(commands, name ?? "") ? commands[name] : undefined
 if (command === undefined) fail(`usage: node scripts/run.mjs ${Object.keys(commands).join("|")} [args]`);
 ensureInstalled();
 if (name === "e2e" || name === "durability" || name === "fuzz") {
-  const built = spawnSync(pinnedNode, [...quiet, "scripts/build.ts", "--if-stale"], { cwd: root, stdio: "inherit" });
+  const built = spawnSync(pinnedNode, [...quiet, "scripts/build.ts", "--if-stale"], {
+    cwd: root,
+    stdio: "inherit",
+  });
   if (built.status !== 0) process.exit(built.status ?? 1);
 }
 const child = spawn(pinnedNode, command(args), { cwd: root, stdio: "inherit" });

@@ -12,11 +12,17 @@ export const isCore = (path: string): boolean =>
   path.startsWith("src/") && !path.endsWith(".test.ts") && /(^|\/)([a-z-]+-)?core(\/|\.ts$)/.test(path);
 
 const BANNED_IN_CORES: readonly (readonly [RegExp, string])[] = [
-  [/\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(/, "takes `now` as an argument instead of reading a clock"],
+  [
+    /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(/,
+    "takes `now` as an argument instead of reading a clock",
+  ],
   [/\bMath\.random\(|\brandomBytes\(|\brandomUUID\(/, "takes a Random port instead of drawing by itself"],
   [/\bset(?:Timeout|Interval|Immediate)\(/, "returns what to do later instead of setting a timer"],
   [/(?:^|[^.\w])await\s/, "returns effects instead of waiting"],
-  [/["']node:(?:net|dgram|fs|fs\/promises|child_process|http|https|tls|dns|worker_threads|sqlite|os)["']/, "reaches the world only through its driver"],
+  [
+    /["']node:(?:net|dgram|fs|fs\/promises|child_process|http|https|tls|dns|worker_threads|sqlite|os)["']/,
+    "reaches the world only through its driver",
+  ],
 ];
 
 /** Words that must not be committed anywhere: the project stands alone and names no registry. */
@@ -37,7 +43,8 @@ export function ruleErrors(files: readonly SourceFile[]): string[] {
         .split("\n")
         .forEach((line, i) => {
           for (const [pattern, why] of BANNED_IN_CORES)
-            if (pattern.test(line)) errors.push(`${file.path}:${i + 1}: a core ${why}: ${line.trim().slice(0, 80)}`);
+            if (pattern.test(line))
+              errors.push(`${file.path}:${i + 1}: a core ${why}: ${line.trim().slice(0, 80)}`);
         });
     }
     if (!file.path.startsWith("scripts/source-rules"))
@@ -52,7 +59,9 @@ export function ruleErrors(files: readonly SourceFile[]): string[] {
 /** Folders under src/ that hold sources but no README.md. */
 export function foldersWithoutReadme(files: readonly SourceFile[], readmes: ReadonlySet<string>): string[] {
   const folders = new Set(
-    files.filter((f) => f.path.startsWith("src/") && !f.path.endsWith(".test.ts")).map((f) => f.path.slice(0, f.path.lastIndexOf("/"))),
+    files
+      .filter((f) => f.path.startsWith("src/") && !f.path.endsWith(".test.ts"))
+      .map((f) => f.path.slice(0, f.path.lastIndexOf("/"))),
   );
   folders.delete("src");
   return [...folders].filter((f) => !readmes.has(`${f}/README.md`)).sort();

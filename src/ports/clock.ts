@@ -27,7 +27,11 @@ export const systemClock: Clock = {
 };
 
 /** Waits on `clock`; rejects with the signal's reason when aborted. */
-export function sleep(clock: Clock, delayMs: number, options: { readonly signal?: AbortSignal } = {}): Promise<void> {
+export function sleep(
+  clock: Clock,
+  delayMs: number,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<void> {
   const { signal } = options;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);

@@ -79,7 +79,8 @@ export const bytes: Type<Uint8Array | null> = {
     const v = r.bytes();
     return v === null || v.length === 0 ? null : Buffer.from(v);
   },
-  json: (v) => (v === null ? "null" : `"${Buffer.from(v.buffer, v.byteOffset, v.byteLength).toString("base64")}"`),
+  json: (v) =>
+    v === null ? "null" : `"${Buffer.from(v.buffer, v.byteOffset, v.byteLength).toString("base64")}"`,
   fromJson: (v, path) => {
     if (v === null || v === undefined) return null;
     if (typeof v !== "string") throw new JsonShapeError(path, "base64 string", v);
@@ -248,7 +249,14 @@ export const time: Type<bigint> = {
 };
 
 /** An untyped value: floats are numbers, integers (which only msgpack knows) are bigints. */
-export type GoValue = null | boolean | number | bigint | string | readonly GoValue[] | ReadonlyMap<string, GoValue>;
+export type GoValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | readonly GoValue[]
+  | ReadonlyMap<string, GoValue>;
 
 function encodeAny(w: MsgpackWriter, v: GoValue): void {
   if (v === null) w.nil();
@@ -301,7 +309,10 @@ function jsonAny(v: GoValue): string {
   if (typeof v === "string") return jsonString(v);
   if (v instanceof Map) {
     const m = v as ReadonlyMap<string, GoValue>;
-    return `{${[...m.keys()].sort(byteOrder).map((k) => `${jsonString(k)}:${jsonAny(m.get(k)!)}`).join(",")}}`;
+    return `{${[...m.keys()]
+      .sort(byteOrder)
+      .map((k) => `${jsonString(k)}:${jsonAny(m.get(k)!)}`)
+      .join(",")}}`;
   }
   return `[${(v as readonly GoValue[]).map(jsonAny).join(",")}]`;
 }
@@ -481,7 +492,8 @@ export interface Field<T> {
 export const field = <T>(type: Type<T>, options: FieldOptions): Field<T> => ({ type, options });
 
 /** Fields of a struct: name to type, or to type with options. Spread another struct's `fields` to inline it. */
-export type Fields = Readonly<Record<string, Type<any> | Field<any>>>; // biome-ignore lint/suspicious/noExplicitAny: each field has its own type
+// biome-ignore lint/suspicious/noExplicitAny: each field has its own type
+export type Fields = Readonly<Record<string, Type<any> | Field<any>>>;
 
 type FieldValue<F> = F extends Type<infer T> ? T : F extends Field<infer T> ? T : never;
 /** The object type that a set of fields describes. */
@@ -559,7 +571,11 @@ export function struct<const F extends Fields>(name: string, fields: F): StructT
         const want = encodedKeys[expected];
         let at: number | undefined;
         // Keys of our own and of Go peers come sorted: compare with the next one before looking it up.
-        if (want !== undefined && r.remaining >= want.length && r.buf.compare(want, 0, want.length, r.pos, r.pos + want.length) === 0) {
+        if (
+          want !== undefined &&
+          r.remaining >= want.length &&
+          r.buf.compare(want, 0, want.length, r.pos, r.pos + want.length) === 0
+        ) {
           r.pos += want.length;
           at = expected;
         } else {

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type Disk, memoryDisk, realDisk } from "./disk.ts";
+
+function diskSuite(
+  name: string,
+  open: () => Promise<{ disk: Disk; root: string; close(): Promise<void> }>,
+): void {
+  test(`${name}: what is written is read, listed and removed`, async () => {
+    const { disk, root, close } = await open();
+    try {
+      await disk.mkdir(join(root, "services"));
+      assert.equal(await disk.read(join(root, "services", "a")), undefined);
+      await disk.writeAtomic(join(root, "services", "a"), Buffer.from("1"));
+      await disk.writeAtomic(join(root, "services", "a"), Buffer.from("2"));
+      assert.equal((await disk.read(join(root, "services", "a")))?.toString(), "2");
+      assert.deepEqual(await disk.list(join(root, "services")), ["a"]);
+      await disk.remove(join(root, "services"));
+      assert.deepEqual(await disk.list(join(root, "services")), []);
+      await disk.remove(join(root, "services"));
+    } finally {
+      await close();
+    }
+  });
+}
+
+diskSuite("memory", async () => ({ disk: memoryDisk(), root: "/data", close: async () => {} }));
+diskSuite("real", async () => {
+  const root = await mkdtemp(join(tmpdir(), "tribune-disk-"));
+  return { disk: realDisk, root, close: () => rm(root, { recursive: true }) };
+});
+
+test("real: a file is private and no temporary name stays behind", async () => {
+  const root = await mkdtemp(join(tmpdir(), "tribune-disk-"));
+  try {
+    await realDisk.writeAtomic(join(root, "node-id"), Buffer.from("x"));
+    assert.equal((await stat(join(root, "node-id"))).mode & 0o777, 0o600);
+    assert.deepEqual(await readdir(root), ["node-id"]);
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
