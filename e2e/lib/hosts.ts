@@ -316,7 +316,10 @@ function ip(args: readonly string[]): void {
 function killAll(ns: string): void {
   let pids: string;
   try {
-    pids = execFileSync("ip", ["netns", "pids", ns], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    pids = execFileSync("ip", ["netns", "pids", ns], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
   } catch {
     return;
   }
