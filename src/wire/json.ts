@@ -30,7 +30,9 @@ export function toBigint(v: unknown): bigint {
 
 /** JSON text of plain values; bigints are written as integers. */
 export function stringifyJson(v: unknown): string {
-  return JSON.stringify(v, (_key, x) => (typeof x === "bigint" ? (JSON as RawJson).rawJSON(x.toString()) : x));
+  return JSON.stringify(v, (_key, x) =>
+    typeof x === "bigint" ? (JSON as RawJson).rawJSON(x.toString()) : x,
+  );
 }
 
 /** JSON.rawJSON came with source access in reviver; not yet in the type library. */
