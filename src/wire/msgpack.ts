@@ -219,6 +219,11 @@ export class MsgpackReader {
   readonly buf: Buffer;
   /** Offset of the next unread byte. */
   pos: number;
+  /**
+   * List items and map pairs that may still be announced. A reader of hostile bytes lowers it: one byte can stand for a
+   * whole empty struct.
+   */
+  elementsLeft: number = Number.POSITIVE_INFINITY;
 
   constructor(bytes: Uint8Array, offset: number = 0) {
     this.buf = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -406,6 +411,7 @@ export class MsgpackReader {
       (b & 0xf0) === 0x90 ? b & 0x0f : b === 0xdc ? this.#u16() : b === 0xdd ? this.#u32() : undefined;
     if (n === undefined) throw badDescriptor(b, "readContainerLen");
     this.#need(n);
+    this.#elements(n);
     return n;
   }
 
@@ -417,7 +423,13 @@ export class MsgpackReader {
       (b & 0xf0) === 0x80 ? b & 0x0f : b === 0xde ? this.#u16() : b === 0xdf ? this.#u32() : undefined;
     if (n === undefined) throw badDescriptor(b, "readContainerLen");
     this.#need(2 * n);
+    this.#elements(n);
     return n;
+  }
+
+  #elements(n: number): void {
+    this.elementsLeft -= n;
+    if (this.elementsLeft < 0) throw new MsgpackError("msgpack: too many elements");
   }
 
   /** Moves past one value of any kind. */
