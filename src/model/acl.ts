@@ -2,7 +2,21 @@
  * ACL tokens, policies, roles, binding rules, auth methods and their requests.
  * Shapes as Consul 1.8.7 encodes them (observed bytes); field order is that of its JSON.
  */
-import { any, bool, bytes, dur, int, list, map, ptr, str, struct, time, uint, type Infer } from "../wire/schema.ts";
+import {
+  any,
+  bool,
+  bytes,
+  dur,
+  type Infer,
+  int,
+  list,
+  map,
+  ptr,
+  str,
+  struct,
+  time,
+  uint,
+} from "../wire/schema.ts";
 import { QueryMeta, QueryOptions, RaftIndex, WriteRequest } from "./query.ts";
 
 export const ACL = struct("ACL", {

@@ -2,7 +2,21 @@
  * Catalog and health: nodes, services, checks, and the requests and replies about them.
  * Shapes as Consul 1.8.7 encodes them (observed bytes); field order is that of its JSON.
  */
-import { any, bool, dur, int, list, map, ptr, str, struct, uint, type Infer } from "../wire/schema.ts";
+import {
+  any,
+  bool,
+  dur,
+  durText,
+  field,
+  type Infer,
+  int,
+  list,
+  map,
+  ptr,
+  str,
+  struct,
+  uint,
+} from "../wire/schema.ts";
 import { QueryMeta, QueryOptions, QuerySource, RaftIndex, WriteRequest } from "./query.ts";
 
 export const ServiceAddress = struct("ServiceAddress", {
@@ -18,93 +32,93 @@ export const Weights = struct("Weights", {
 export type Weights = Infer<typeof Weights>;
 
 export const MeshGatewayConfig = struct("MeshGatewayConfig", {
-  Mode: str,
+  Mode: field(str, { omitempty: true }),
 });
 export type MeshGatewayConfig = Infer<typeof MeshGatewayConfig>;
 
 export const Upstream = struct("Upstream", {
   DestinationType: str,
-  DestinationNamespace: str,
+  DestinationNamespace: field(str, { omitempty: true }),
   DestinationName: str,
   Datacenter: str,
-  LocalBindAddress: str,
+  LocalBindAddress: field(str, { omitempty: true }),
   LocalBindPort: int,
   Config: map(any),
   MeshGateway: MeshGatewayConfig,
-  IngressHosts: list(str),
+  IngressHosts: field(list(str), { json: "-" }),
 });
 export type Upstream = Infer<typeof Upstream>;
 
 export const ExposePath = struct("ExposePath", {
-  ListenerPort: int,
-  Path: str,
-  LocalPathPort: int,
-  Protocol: str,
+  ListenerPort: field(int, { omitempty: true }),
+  Path: field(str, { omitempty: true }),
+  LocalPathPort: field(int, { omitempty: true }),
+  Protocol: field(str, { omitempty: true }),
   ParsedFromCheck: bool,
 });
 export type ExposePath = Infer<typeof ExposePath>;
 
 export const ExposeConfig = struct("ExposeConfig", {
-  Checks: bool,
-  Paths: list(ExposePath),
+  Checks: field(bool, { omitempty: true }),
+  Paths: field(list(ExposePath), { omitempty: true }),
 });
 export type ExposeConfig = Infer<typeof ExposeConfig>;
 
 export const ConnectProxyConfig = struct("ConnectProxyConfig", {
-  DestinationServiceName: str,
-  DestinationServiceID: str,
-  LocalServiceAddress: str,
-  LocalServicePort: int,
-  Config: map(any),
-  Upstreams: list(Upstream),
+  DestinationServiceName: field(str, { omitempty: true }),
+  DestinationServiceID: field(str, { omitempty: true }),
+  LocalServiceAddress: field(str, { omitempty: true }),
+  LocalServicePort: field(int, { omitempty: true }),
+  Config: field(map(any), { omitempty: true }),
+  Upstreams: field(list(Upstream), { omitempty: true }),
   MeshGateway: MeshGatewayConfig,
   Expose: ExposeConfig,
 });
 export type ConnectProxyConfig = Infer<typeof ConnectProxyConfig>;
 
 export const ServiceConnect = struct("ServiceConnect", {
-  Native: bool,
-  SidecarService: any,
+  Native: field(bool, { omitempty: true }),
+  SidecarService: field(any, { omitempty: true }),
 });
 export type ServiceConnect = Infer<typeof ServiceConnect>;
 
 export const NodeService = struct("NodeService", {
-  Kind: str,
+  Kind: field(str, { omitempty: true }),
   ID: str,
   Service: str,
   Tags: list(str),
   Address: str,
-  TaggedAddresses: map(ServiceAddress),
+  TaggedAddresses: field(map(ServiceAddress), { omitempty: true }),
   Meta: map(str),
   Port: int,
   Weights: ptr(Weights),
   EnableTagOverride: bool,
   Proxy: ConnectProxyConfig,
   Connect: ServiceConnect,
-  LocallyRegisteredAsSidecar: bool,
+  LocallyRegisteredAsSidecar: field(bool, { json: "-" }),
   ...RaftIndex.fields,
 });
 export type NodeService = Infer<typeof NodeService>;
 
 export const HealthCheckDefinition = struct("HealthCheckDefinition", {
-  HTTP: str,
-  TLSSkipVerify: bool,
-  Header: map(list(str)),
-  Method: str,
-  Body: str,
-  TCP: str,
-  Interval: dur,
-  OutputMaxSize: uint,
-  Timeout: dur,
-  DeregisterCriticalServiceAfter: dur,
-  ScriptArgs: list(str),
-  DockerContainerID: str,
-  Shell: str,
-  GRPC: str,
-  GRPCUseTLS: bool,
-  AliasNode: str,
-  AliasService: str,
-  TTL: dur,
+  HTTP: field(str, { omitempty: true }),
+  TLSSkipVerify: field(bool, { omitempty: true }),
+  Header: field(map(list(str)), { omitempty: true }),
+  Method: field(str, { omitempty: true }),
+  Body: field(str, { omitempty: true }),
+  TCP: field(str, { omitempty: true }),
+  Interval: field(durText, { omitempty: true }),
+  OutputMaxSize: field(uint, { omitempty: true }),
+  Timeout: field(durText, { omitempty: true }),
+  DeregisterCriticalServiceAfter: field(durText, { omitempty: true }),
+  ScriptArgs: field(list(str), { omitempty: true }),
+  DockerContainerID: field(str, { omitempty: true }),
+  Shell: field(str, { omitempty: true }),
+  GRPC: field(str, { omitempty: true }),
+  GRPCUseTLS: field(bool, { omitempty: true }),
+  AliasNode: field(str, { omitempty: true }),
+  AliasService: field(str, { omitempty: true }),
+  TTL: field(dur, { omitempty: true }),
 });
 export type HealthCheckDefinition = Infer<typeof HealthCheckDefinition>;
 
@@ -172,7 +186,7 @@ export const ServiceNode = struct("ServiceNode", {
   ServiceName: str,
   ServiceTags: list(str),
   ServiceAddress: str,
-  ServiceTaggedAddresses: map(ServiceAddress),
+  ServiceTaggedAddresses: field(map(ServiceAddress), { omitempty: true }),
   ServiceWeights: Weights,
   ServiceMeta: map(str),
   ServicePort: int,
@@ -222,14 +236,14 @@ export const GatewayService = struct("GatewayService", {
   Gateway: ServiceName,
   Service: ServiceName,
   GatewayKind: str,
-  Port: int,
-  Protocol: str,
-  Hosts: list(str),
-  CAFile: str,
-  CertFile: str,
-  KeyFile: str,
-  SNI: str,
-  FromWildcard: bool,
+  Port: field(int, { omitempty: true }),
+  Protocol: field(str, { omitempty: true }),
+  Hosts: field(list(str), { omitempty: true }),
+  CAFile: field(str, { omitempty: true }),
+  CertFile: field(str, { omitempty: true }),
+  KeyFile: field(str, { omitempty: true }),
+  SNI: field(str, { omitempty: true }),
+  FromWildcard: field(bool, { omitempty: true }),
   ...RaftIndex.fields,
 });
 export type GatewayService = Infer<typeof GatewayService>;

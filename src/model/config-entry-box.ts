@@ -3,7 +3,7 @@
  * (Go types with their own binary marshaller; observed in Consul 1.8.7).
  */
 import { MsgpackError, MsgpackReader, MsgpackWriter } from "../wire/msgpack.ts";
-import { JsonShapeError, list, struct, str, type Infer, type Type } from "../wire/schema.ts";
+import { type Infer, JsonShapeError, list, str, struct, type Type } from "../wire/schema.ts";
 import {
   IngressGatewayConfigEntry,
   ProxyConfigEntry,
@@ -117,17 +117,23 @@ export type ConfigEntryRequest = {
   readonly Datacenter: string;
   readonly Token: string;
   readonly Entry: ConfigEntry | null;
+  /** The kind outside the entry, when it is not the entry's own: a 1.8 delete request leaves `Entry.Kind` empty. */
+  readonly Kind?: string;
 };
 /** str Kind, then map {Datacenter, Entry, Op, Token}. */
 export const ConfigEntryRequest: Type<ConfigEntryRequest> = sequence<ConfigEntryRequest>(
   "ConfigEntryRequest",
   () => ({ Op: "", Datacenter: "", Token: "", Entry: null }),
   (w, v) => {
-    const kind = v.Entry?.Kind ?? "";
+    const kind = v.Kind ?? v.Entry?.Kind ?? "";
     w.str(kind);
     requestType(kind).encode(w, v as Infer<ReturnType<typeof requestType>>);
   },
-  (r, depth) => requestType(r.str()).decode(r, depth),
+  (r, depth) => {
+    const Kind = r.str();
+    const request = requestType(Kind).decode(r, depth);
+    return request.Entry?.Kind === Kind ? request : { ...request, Kind };
+  },
 );
 
 export type ConfigEntryResponse = { readonly Entry: ConfigEntry | null } & QueryMeta;
@@ -188,7 +194,8 @@ export const IndexedGenericConfigEntries: Type<IndexedGenericConfigEntries> =
     },
     (r, depth) => {
       const n = Number(r.integer());
-      if (n > r.remaining) throw new MsgpackError(`config entries: ${n} announced, ${r.remaining} bytes left`);
+      if (n > r.remaining)
+        throw new MsgpackError(`config entries: ${n} announced, ${r.remaining} bytes left`);
       const Entries: ConfigEntry[] = [];
       for (let i = 0; i < n; i++) Entries.push(configEntryType(r.str()).decode(r, depth));
       return { Entries, ...QueryMeta.decode(r, depth) };

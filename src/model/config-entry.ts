@@ -2,9 +2,24 @@
  * Config entries, discovery chains and federation states.
  * Shapes as Consul 1.8.7 encodes them (observed bytes); field order is that of its JSON.
  */
-import { any, bool, boxed, dur, f32, int, list, map, ptr, str, struct, time, uint, type Infer } from "../wire/schema.ts";
-import { QueryMeta, QueryOptions, RaftIndex, WriteRequest } from "./query.ts";
+import {
+  any,
+  bool,
+  boxed,
+  dur,
+  f32,
+  type Infer,
+  int,
+  list,
+  map,
+  ptr,
+  str,
+  struct,
+  time,
+  uint,
+} from "../wire/schema.ts";
 import { CheckServiceNode, ExposeConfig, MeshGatewayConfig, ServiceID } from "./catalog.ts";
+import { QueryMeta, QueryOptions, RaftIndex, WriteRequest } from "./query.ts";
 
 export const ConfigEntryQuery = struct("ConfigEntryQuery", {
   Kind: str,

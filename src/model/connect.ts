@@ -2,11 +2,25 @@
  * Connect: certificate authority and intentions.
  * Shapes as Consul 1.8.7 encodes them (observed bytes); field order is that of its JSON.
  */
-import { any, bool, bytes, int, list, map, ptr, str, struct, time, uint, type Infer } from "../wire/schema.ts";
+import {
+  any,
+  bool,
+  bytes,
+  field,
+  type Infer,
+  int,
+  list,
+  map,
+  ptr,
+  str,
+  struct,
+  time,
+  uint,
+} from "../wire/schema.ts";
 import { QueryMeta, QueryOptions, RaftIndex, WriteRequest } from "./query.ts";
 
 export const CAConfiguration = struct("CAConfiguration", {
-  ClusterID: str,
+  ClusterID: field(str, { json: "-" }),
   Provider: str,
   Config: map(any),
   State: map(str),
@@ -25,10 +39,10 @@ export const CARoot = struct("CARoot", {
   NotAfter: time,
   RootCert: str,
   IntermediateCerts: list(str),
-  SigningCert: str,
-  SigningKey: str,
+  SigningCert: field(str, { json: "-" }),
+  SigningKey: field(str, { json: "-" }),
   Active: bool,
-  RotatedOutAt: time,
+  RotatedOutAt: field(time, { json: "-" }),
   PrivateKeyType: str,
   PrivateKeyBits: int,
   ...RaftIndex.fields,
@@ -65,11 +79,11 @@ export type CASignRequest = Infer<typeof CASignRequest>;
 export const IssuedCert = struct("IssuedCert", {
   SerialNumber: str,
   CertPEM: str,
-  PrivateKeyPEM: str,
-  Service: str,
-  ServiceURI: str,
-  Agent: str,
-  AgentURI: str,
+  PrivateKeyPEM: field(str, { omitempty: true }),
+  Service: field(str, { omitempty: true }),
+  ServiceURI: field(str, { omitempty: true }),
+  Agent: field(str, { omitempty: true }),
+  AgentURI: field(str, { omitempty: true }),
   ValidAfter: time,
   ValidBefore: time,
   ...RaftIndex.fields,

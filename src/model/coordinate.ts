@@ -2,7 +2,20 @@
  * Network coordinates, user events and keyring operations.
  * Shapes as Consul 1.8.7 encodes them (observed bytes); field order is that of its JSON.
  */
-import { bool, bytes, f64, int, list, map, ptr, str, struct, uint, type Infer } from "../wire/schema.ts";
+import {
+  bool,
+  bytes,
+  f64,
+  field,
+  type Infer,
+  int,
+  list,
+  map,
+  ptr,
+  str,
+  struct,
+  uint,
+} from "../wire/schema.ts";
 import { QueryMeta, QueryOptions, WriteRequest } from "./query.ts";
 
 export const GossipCoordinate = struct("GossipCoordinate", {
@@ -70,11 +83,11 @@ export const KeyringResponse = struct("KeyringResponse", {
   WAN: bool,
   Datacenter: str,
   Segment: str,
-  Messages: map(str),
+  Messages: field(map(str), { omitempty: true }),
   Keys: map(int),
   PrimaryKeys: map(int),
   NumNodes: int,
-  Error: str,
+  Error: field(str, { omitempty: true }),
 });
 export type KeyringResponse = Infer<typeof KeyringResponse>;
 

@@ -2,7 +2,7 @@
  * Service and check definitions as users write them, in files and in bodies of the agent's endpoints, after aliases and case
  * have been resolved (0.6 `script`, Camel and snake case). Field names are those of Consul's JSON.
  */
-import { any, bool, dur, int, list, map, ptr, str, struct, type Infer } from "../wire/schema.ts";
+import { any, bool, dur, type Infer, int, list, map, ptr, str, struct } from "../wire/schema.ts";
 import { ConnectProxyConfig, ServiceAddress, Weights } from "./catalog.ts";
 
 /** One health check as defined by a user. Which kind it is follows from the fields that are set. */

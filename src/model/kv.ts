@@ -2,17 +2,17 @@
  * KV, sessions and transactions.
  * Shapes as Consul 1.8.7 encodes them (observed bytes); field order is that of its JSON.
  */
-import { bytes, dur, int, list, ptr, str, struct, uint, uint64, type Infer } from "../wire/schema.ts";
-import { QueryMeta, QueryOptions, RaftIndex, WriteRequest } from "./query.ts";
-import { Intention } from "./connect.ts";
+import { bytes, dur, field, type Infer, int, list, ptr, str, struct, uint, uint64 } from "../wire/schema.ts";
 import { HealthCheck, Node, NodeService } from "./catalog.ts";
+import { Intention } from "./connect.ts";
+import { QueryMeta, QueryOptions, RaftIndex, WriteRequest } from "./query.ts";
 
 export const DirEntry = struct("DirEntry", {
   LockIndex: uint,
   Key: str,
   Flags: uint64,
   Value: bytes,
-  Session: str,
+  Session: field(str, { omitempty: true }),
   ...RaftIndex.fields,
 });
 export type DirEntry = Infer<typeof DirEntry>;
@@ -67,7 +67,7 @@ export const Session = struct("Session", {
   TTL: str,
   NodeChecks: list(str),
   ServiceChecks: list(ServiceCheck),
-  Checks: list(str),
+  Checks: field(list(str), { omitempty: true }),
   ...RaftIndex.fields,
 });
 export type Session = Infer<typeof Session>;
@@ -158,10 +158,10 @@ export const TxnReadRequest = struct("TxnReadRequest", {
 export type TxnReadRequest = Infer<typeof TxnReadRequest>;
 
 export const TxnResult = struct("TxnResult", {
-  KV: ptr(DirEntry),
-  Node: ptr(Node),
-  Service: ptr(NodeService),
-  Check: ptr(HealthCheck),
+  KV: field(ptr(DirEntry), { omitempty: true }),
+  Node: field(ptr(Node), { omitempty: true }),
+  Service: field(ptr(NodeService), { omitempty: true }),
+  Check: field(ptr(HealthCheck), { omitempty: true }),
 });
 export type TxnResult = Infer<typeof TxnResult>;
 

@@ -2,16 +2,153 @@
  * The RPC methods: request, reply, whether a read can block, and who answers. One table for the client pool, the server's
  * endpoints and the doors, so that a call is typed by its name.
  */
-import { type Type, bool, bytes, list, str, struct } from "../wire/schema.ts";
-import { ChecksInStateRequest, DCSpecificRequest, DatacenterIndexedCheckServiceNodes, DatacentersRequest, DeregisterRequest, IndexedCheckServiceNodes, IndexedGatewayServices, IndexedHealthChecks, IndexedNodeDump, IndexedNodeServiceList, IndexedNodeServices, IndexedNodes, IndexedServiceDump, IndexedServiceList, IndexedServiceNodes, IndexedServices, NodeSpecificRequest, RegisterRequest, ServiceDumpRequest, ServiceSpecificRequest } from "./catalog.ts";
-import { AutopilotConfig, AutopilotOperatorHealthReply, AutopilotServerStats, AutopilotSetConfigRequest, RaftConfigurationResponse, RaftRemovePeerRequest } from "./operator.ts";
-import { IndexedDirEntries, IndexedKeyList, IndexedSessions, KVSRequest, KeyListRequest, KeyRequest, SessionRequest, SessionSpecificRequest, TxnReadRequest, TxnReadResponse, TxnRequest, TxnResponse } from "./kv.ts";
-import { CoordinateUpdateRequest, DatacenterMap, EventFireRequest, EventFireResponse, IndexedCoordinates, KeyringRequest, KeyringResponses } from "./coordinate.ts";
-import { IndexedPreparedQueries, PreparedQueryExecuteRemoteRequest, PreparedQueryExecuteRequest, PreparedQueryExecuteResponse, PreparedQueryExplainResponse, PreparedQueryRequest, PreparedQuerySpecificRequest } from "./prepared-query.ts";
-import { ACL, ACLAuthMethod, ACLAuthMethodDeleteRequest, ACLAuthMethodGetRequest, ACLAuthMethodListRequest, ACLAuthMethodListResponse, ACLAuthMethodResponse, ACLAuthMethodSetRequest, ACLAuthorizationResponse, ACLBindingRule, ACLBindingRuleDeleteRequest, ACLBindingRuleGetRequest, ACLBindingRuleListRequest, ACLBindingRuleListResponse, ACLBindingRuleResponse, ACLBindingRuleSetRequest, ACLLoginRequest, ACLLogoutRequest, ACLPolicy, ACLPolicyBatchGetRequest, ACLPolicyBatchResponse, ACLPolicyDeleteRequest, ACLPolicyGetRequest, ACLPolicyListRequest, ACLPolicyListResponse, ACLPolicyResolveLegacyRequest, ACLPolicyResolveLegacyResponse, ACLPolicyResponse, ACLPolicySetRequest, ACLReplicationStatus, ACLRequest, ACLRole, ACLRoleBatchGetRequest, ACLRoleBatchResponse, ACLRoleDeleteRequest, ACLRoleGetRequest, ACLRoleListRequest, ACLRoleListResponse, ACLRoleResponse, ACLRoleSetRequest, ACLSpecificRequest, ACLToken, ACLTokenBatchGetRequest, ACLTokenBatchResponse, ACLTokenDeleteRequest, ACLTokenGetRequest, ACLTokenListRequest, ACLTokenListResponse, ACLTokenResponse, ACLTokenSetRequest, IndexedACLs, RemoteACLAuthorizationRequest } from "./acl.ts";
-import { ConfigEntryRequest, ConfigEntryResponse, IndexedConfigEntries, IndexedGenericConfigEntries } from "./config-entry-box.ts";
-import { ConfigEntryQuery, DiscoveryChainRequest, DiscoveryChainResponse, FederationStateQuery, FederationStateRequest, FederationStateResponse, IndexedFederationStates, ServiceConfigRequest, ServiceConfigResponse } from "./config-entry.ts";
-import { CAConfiguration, CARequest, CASignRequest, IndexedCARoots, IndexedIntentionMatches, IndexedIntentions, IntentionQueryCheckResponse, IntentionQueryRequest, IntentionRequest, IssuedCert, SignedResponse } from "./connect.ts";
+import { bool, bytes, list, str, struct, type Type } from "../wire/schema.ts";
+import {
+  ACL,
+  ACLAuthMethod,
+  ACLAuthMethodDeleteRequest,
+  ACLAuthMethodGetRequest,
+  ACLAuthMethodListRequest,
+  ACLAuthMethodListResponse,
+  ACLAuthMethodResponse,
+  ACLAuthMethodSetRequest,
+  ACLAuthorizationResponse,
+  ACLBindingRule,
+  ACLBindingRuleDeleteRequest,
+  ACLBindingRuleGetRequest,
+  ACLBindingRuleListRequest,
+  ACLBindingRuleListResponse,
+  ACLBindingRuleResponse,
+  ACLBindingRuleSetRequest,
+  ACLLoginRequest,
+  ACLLogoutRequest,
+  ACLPolicy,
+  ACLPolicyBatchGetRequest,
+  ACLPolicyBatchResponse,
+  ACLPolicyDeleteRequest,
+  ACLPolicyGetRequest,
+  ACLPolicyListRequest,
+  ACLPolicyListResponse,
+  ACLPolicyResolveLegacyRequest,
+  ACLPolicyResolveLegacyResponse,
+  ACLPolicyResponse,
+  ACLPolicySetRequest,
+  ACLReplicationStatus,
+  ACLRequest,
+  ACLRole,
+  ACLRoleBatchGetRequest,
+  ACLRoleBatchResponse,
+  ACLRoleDeleteRequest,
+  ACLRoleGetRequest,
+  ACLRoleListRequest,
+  ACLRoleListResponse,
+  ACLRoleResponse,
+  ACLRoleSetRequest,
+  ACLSpecificRequest,
+  ACLToken,
+  ACLTokenBatchGetRequest,
+  ACLTokenBatchResponse,
+  ACLTokenDeleteRequest,
+  ACLTokenGetRequest,
+  ACLTokenListRequest,
+  ACLTokenListResponse,
+  ACLTokenResponse,
+  ACLTokenSetRequest,
+  IndexedACLs,
+  RemoteACLAuthorizationRequest,
+} from "./acl.ts";
+import {
+  ChecksInStateRequest,
+  DatacenterIndexedCheckServiceNodes,
+  DatacentersRequest,
+  DCSpecificRequest,
+  DeregisterRequest,
+  IndexedCheckServiceNodes,
+  IndexedGatewayServices,
+  IndexedHealthChecks,
+  IndexedNodeDump,
+  IndexedNodeServiceList,
+  IndexedNodeServices,
+  IndexedNodes,
+  IndexedServiceDump,
+  IndexedServiceList,
+  IndexedServiceNodes,
+  IndexedServices,
+  NodeSpecificRequest,
+  RegisterRequest,
+  ServiceDumpRequest,
+  ServiceSpecificRequest,
+} from "./catalog.ts";
+import {
+  ConfigEntryQuery,
+  DiscoveryChainRequest,
+  DiscoveryChainResponse,
+  FederationStateQuery,
+  FederationStateRequest,
+  FederationStateResponse,
+  IndexedFederationStates,
+  ServiceConfigRequest,
+  ServiceConfigResponse,
+} from "./config-entry.ts";
+import {
+  ConfigEntryRequest,
+  ConfigEntryResponse,
+  IndexedConfigEntries,
+  IndexedGenericConfigEntries,
+} from "./config-entry-box.ts";
+import {
+  CAConfiguration,
+  CARequest,
+  CASignRequest,
+  IndexedCARoots,
+  IndexedIntentionMatches,
+  IndexedIntentions,
+  IntentionQueryCheckResponse,
+  IntentionQueryRequest,
+  IntentionRequest,
+  IssuedCert,
+  SignedResponse,
+} from "./connect.ts";
+import {
+  CoordinateUpdateRequest,
+  DatacenterMap,
+  EventFireRequest,
+  EventFireResponse,
+  IndexedCoordinates,
+  KeyringRequest,
+  KeyringResponses,
+} from "./coordinate.ts";
+import {
+  IndexedDirEntries,
+  IndexedKeyList,
+  IndexedSessions,
+  KeyListRequest,
+  KeyRequest,
+  KVSRequest,
+  SessionRequest,
+  SessionSpecificRequest,
+  TxnReadRequest,
+  TxnReadResponse,
+  TxnRequest,
+  TxnResponse,
+} from "./kv.ts";
+import {
+  AutopilotConfig,
+  AutopilotOperatorHealthReply,
+  AutopilotServerStats,
+  AutopilotSetConfigRequest,
+  RaftConfigurationResponse,
+  RaftRemovePeerRequest,
+} from "./operator.ts";
+import {
+  IndexedPreparedQueries,
+  PreparedQueryExecuteRemoteRequest,
+  PreparedQueryExecuteRequest,
+  PreparedQueryExecuteResponse,
+  PreparedQueryExplainResponse,
+  PreparedQueryRequest,
+  PreparedQuerySpecificRequest,
+} from "./prepared-query.ts";
 
 /** struct{}: an empty map on the wire. */
 export const Empty = struct("Empty", {});
@@ -43,7 +180,12 @@ export interface RpcMethod<Q, R> {
   readonly scope: MethodScope;
 }
 
-function method<Q, R>(request: Type<Q>, reply: Type<R>, blocking: boolean, scope: MethodScope): RpcMethod<Q, R> {
+function method<Q, R>(
+  request: Type<Q>,
+  reply: Type<R>,
+  blocking: boolean,
+  scope: MethodScope,
+): RpcMethod<Q, R> {
   return { request, reply, blocking, scope };
 }
 
@@ -86,7 +228,12 @@ export const rpcMethods = {
   "PreparedQuery.List": method(DCSpecificRequest, IndexedPreparedQueries, true, "leader"),
   "PreparedQuery.Explain": method(PreparedQueryExecuteRequest, PreparedQueryExplainResponse, false, "leader"),
   "PreparedQuery.Execute": method(PreparedQueryExecuteRequest, PreparedQueryExecuteResponse, false, "leader"),
-  "PreparedQuery.ExecuteRemote": method(PreparedQueryExecuteRemoteRequest, PreparedQueryExecuteResponse, false, "leader"),
+  "PreparedQuery.ExecuteRemote": method(
+    PreparedQueryExecuteRemoteRequest,
+    PreparedQueryExecuteResponse,
+    false,
+    "leader",
+  ),
   "Internal.NodeInfo": method(NodeSpecificRequest, IndexedNodeDump, true, "leader"),
   "Internal.NodeDump": method(DCSpecificRequest, IndexedNodeDump, true, "leader"),
   "Internal.ServiceDump": method(ServiceDumpRequest, IndexedCheckServiceNodes, true, "leader"),
@@ -155,16 +302,27 @@ export const rpcMethods = {
   "FederationState.Apply": method(FederationStateRequest, bool, false, "primary"),
   "FederationState.Get": method(FederationStateQuery, FederationStateResponse, true, "leader"),
   "FederationState.List": method(DCSpecificRequest, IndexedFederationStates, true, "leader"),
-  "FederationState.ListMeshGateways": method(DCSpecificRequest, DatacenterIndexedCheckServiceNodes, true, "leader"),
+  "FederationState.ListMeshGateways": method(
+    DCSpecificRequest,
+    DatacenterIndexedCheckServiceNodes,
+    true,
+    "leader",
+  ),
   "AutoEncrypt.Sign": method(CASignRequest, SignedResponse, false, "leader"),
   "AutoConfig.InitialConfiguration": method(bytes, bytes, false, "leader"),
 } as const;
 
 export type MethodName = keyof typeof rpcMethods;
-export type MethodRequest<M extends MethodName> = (typeof rpcMethods)[M] extends RpcMethod<infer Q, infer _R> ? Q : never;
-export type MethodReply<M extends MethodName> = (typeof rpcMethods)[M] extends RpcMethod<infer _Q, infer R> ? R : never;
+export type MethodRequest<M extends MethodName> =
+  (typeof rpcMethods)[M] extends RpcMethod<infer Q, infer _R> ? Q : never;
+export type MethodReply<M extends MethodName> =
+  (typeof rpcMethods)[M] extends RpcMethod<infer _Q, infer R> ? R : never;
 
 /** Makes RPC calls: in process on a server, over the pool on a client. The error's message is the remote's text. */
 export interface RpcCaller {
-  rpc<M extends MethodName>(method: M, request: MethodRequest<M>, options?: { readonly signal?: AbortSignal }): Promise<MethodReply<M>>;
+  rpc<M extends MethodName>(
+    method: M,
+    request: MethodRequest<M>,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<MethodReply<M>>;
 }

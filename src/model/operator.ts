@@ -2,15 +2,15 @@
  * Raft, autopilot and snapshot operations.
  * Shapes as Consul 1.8.7 encodes them (observed bytes); field order is that of its JSON.
  */
-import { bool, dur, int, list, ptr, str, struct, time, uint, type Infer } from "../wire/schema.ts";
+import { bool, durText, type Infer, int, list, ptr, str, struct, time, uint } from "../wire/schema.ts";
 import { QueryMeta, RaftIndex, WriteRequest } from "./query.ts";
 
 export const AutopilotConfig = struct("AutopilotConfig", {
   CleanupDeadServers: bool,
-  LastContactThreshold: dur,
+  LastContactThreshold: durText,
   MaxTrailingLogs: uint,
   MinQuorum: uint,
-  ServerStabilizationTime: dur,
+  ServerStabilizationTime: durText,
   RedundancyZoneTag: str,
   DisableUpgradeMigration: bool,
   UpgradeVersionTag: str,
@@ -33,7 +33,7 @@ export const AutopilotServerHealth = struct("AutopilotServerHealth", {
   SerfStatus: int,
   Version: str,
   Leader: bool,
-  LastContact: dur,
+  LastContact: durText,
   LastTerm: uint,
   LastIndex: uint,
   Healthy: bool,

@@ -2,9 +2,9 @@
  * Prepared queries.
  * Shapes as Consul 1.8.7 encodes them (observed bytes); field order is that of its JSON.
  */
-import { bool, int, list, map, ptr, str, struct, type Infer } from "../wire/schema.ts";
-import { QueryMeta, QueryOptions, QuerySource, RaftIndex, WriteRequest } from "./query.ts";
+import { bool, type Infer, int, list, map, ptr, str, struct } from "../wire/schema.ts";
 import { CheckServiceNode } from "./catalog.ts";
+import { QueryMeta, QueryOptions, QuerySource, RaftIndex, WriteRequest } from "./query.ts";
 
 export const QueryTemplateOptions = struct("QueryTemplateOptions", {
   Type: str,

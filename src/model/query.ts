@@ -2,7 +2,7 @@
  * What every request and reply carries: query options, write requests, query metadata, raft indexes.
  * Shapes as Consul 1.8.7 encodes them (observed bytes); field order is that of its JSON.
  */
-import { bool, dur, indexBound, str, struct, uint, type Infer } from "../wire/schema.ts";
+import { bool, dur, type Infer, indexBound, str, struct, uint } from "../wire/schema.ts";
 
 export const RaftIndex = struct("RaftIndex", {
   CreateIndex: uint,

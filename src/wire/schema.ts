@@ -5,6 +5,7 @@
  * Go's rules that show on the wire and are kept here: a nil slice, map or byte string is not an empty one (null versus
  * []); unknown keys are skipped; missing keys are zero; maps come in any order; JSON escapes <, > and &.
  */
+import { formatDuration, parseDuration } from "./duration.ts";
 import { DEPTH_MAX, MsgpackError, MsgpackReader, MsgpackWriter } from "./msgpack.ts";
 
 /** A value in JSON text that does not fit its declared type: `path` names the field. */
@@ -20,9 +21,18 @@ export class JsonShapeError extends Error {
 const jsonKind = (v: unknown): string =>
   v === null ? "null" : Array.isArray(v) ? "array" : typeof v === "object" ? "object" : typeof v;
 
+/** What a type is made of, for readers that walk declarations: strict JSON bodies, filter selectors, API descriptions. */
+export type Shape =
+  | { readonly kind: "string" | "bytes" | "bool" | "float" | "duration" | "time" | "any" }
+  | { readonly kind: "integer"; readonly min: bigint; readonly max: bigint; readonly big: boolean }
+  | { readonly kind: "list" | "map" | "pointer"; readonly of: Type<any> } // biome-ignore lint/suspicious/noExplicitAny: any type
+  | { readonly kind: "struct"; readonly fields: Fields };
+
 /** A type's name, zero value, and forms. `T` is what the rest of the program holds. */
 export interface Type<T> {
   readonly name: string;
+  /** Absent for a type with forms of its own. */
+  readonly shape?: Shape;
   zero(): T;
   encode(w: MsgpackWriter, v: T): void;
   decode(r: MsgpackReader, depth: number): T;
@@ -57,6 +67,7 @@ export function jsonFloat(v: number): string {
 
 export const str: Type<string> = {
   name: "str",
+  shape: { kind: "string" },
   zero: () => "",
   encode: (w, v) => w.str(v),
   decode: (r) => r.str(),
@@ -72,6 +83,7 @@ export const str: Type<string> = {
 /** Raw bytes, or null for Go's nil. In JSON base64. */
 export const bytes: Type<Uint8Array | null> = {
   name: "bytes",
+  shape: { kind: "bytes" },
   zero: () => null,
   encode: (w, v) => (v === null ? w.nil() : w.bytes(v)),
   // A copy: the packet's buffer must not be kept alive by a stored value. Empty becomes nil, as 1.8 decodes it.
@@ -91,6 +103,7 @@ export const bytes: Type<Uint8Array | null> = {
 
 export const bool: Type<boolean> = {
   name: "bool",
+  shape: { kind: "bool" },
   zero: () => false,
   encode: (w, v) => w.bool(v),
   decode: (r) => r.bool(),
@@ -110,15 +123,23 @@ function jsonInteger(v: unknown, path: string): bigint {
   throw new JsonShapeError(path, "integer", v);
 }
 
+/** go-msgpack's text; it shows the descriptor byte for the one-byte form. */
+const negativeUnsigned = (v: number | bigint): MsgpackError =>
+  new MsgpackError(
+    `codec.decoder: Assigning negative signed value: ${v >= -32 ? Number(v) + 256 : v}, to unsigned type`,
+  );
+
 function integerType(name: string, min: number, max: number, saturate: boolean): Type<number> {
   const check = (v: number | bigint): number => {
     if (v >= min && v <= max) return Number(v);
     if (saturate && v > max) return max;
+    if (v < 0 && min === 0) throw negativeUnsigned(v);
     const kind = min < 0 ? "int" : "uint";
     throw new MsgpackError(`codec.decoder: Overflow ${kind} value: ${v}`);
   };
   return {
     name,
+    shape: { kind: "integer", min: BigInt(min), max: BigInt(max), big: false },
     zero: () => 0,
     encode: (w, v) => w.int(v),
     decode: (r) => check(r.integer()),
@@ -146,10 +167,12 @@ export const uint32: Type<number> = integerType("uint32", 0, 0xffff_ffff, false)
 function bigintType(name: string, min: bigint, max: bigint): Type<bigint> {
   return {
     name,
+    shape: { kind: "integer", min, max, big: true },
     zero: () => 0n,
     encode: (w, v) => w.bigint(v),
     decode: (r) => {
       const v = BigInt(r.integer());
+      if (v < 0n && min === 0n) throw negativeUnsigned(v);
       if (v < min || v > max) throw new MsgpackError(`codec.decoder: Overflow ${name} value: ${v}`);
       return v;
     },
@@ -167,11 +190,27 @@ function bigintType(name: string, min: bigint, max: bigint): Type<bigint> {
 export const uint64: Type<bigint> = bigintType("uint64", 0n, 0xffff_ffff_ffff_ffffn);
 export const int64: Type<bigint> = bigintType("int64", -0x8000_0000_0000_0000n, 0x7fff_ffff_ffff_ffffn);
 /** time.Duration: nanoseconds. */
-export const dur: Type<bigint> = { ...int64, name: "dur" };
+export const dur: Type<bigint> = { ...int64, name: "dur", shape: { kind: "duration" } };
+
+/** A duration that JSON shows as text ("10s"); it is read from text or from nanoseconds. On the wire as {@link dur}. */
+export const durText: Type<bigint> = {
+  ...dur,
+  name: "durText",
+  json: (v) => `"${formatDuration(v)}"`,
+  fromJson: (v, path) => {
+    if (typeof v !== "string") return dur.fromJson(v, path);
+    try {
+      return parseDuration(v);
+    } catch {
+      throw new JsonShapeError(path, "duration", v);
+    }
+  },
+};
 
 function floatType(name: string, write: (w: MsgpackWriter, v: number) => void): Type<number> {
   return {
     name,
+    shape: { kind: "float" },
     zero: () => 0,
     encode: write,
     decode: (r) => r.float(),
@@ -220,6 +259,7 @@ export function parseTime(text: string): bigint | undefined {
  */
 export const time: Type<bigint> = {
   name: "time",
+  shape: { kind: "time" },
   zero: () => TIME_ZERO,
   encode: (w, v) => {
     let frac = v % NS_PER_S;
@@ -330,6 +370,7 @@ export function goValue(v: unknown): GoValue {
 /** interface{}: what JSON can hold. */
 export const any: Type<GoValue> = {
   name: "any",
+  shape: { kind: "any" },
   zero: () => null,
   encode: encodeAny,
   decode: decodeAny,
@@ -359,6 +400,7 @@ export function byteOrder(a: string, b: string): number {
 export function list<T>(of: Type<T>): Type<readonly T[] | null> {
   return {
     name: `[${of.name}]`,
+    shape: { kind: "list", of },
     zero: () => null,
     encode: (w, v) => {
       if (v === null) return w.nil();
@@ -392,6 +434,7 @@ export function list<T>(of: Type<T>): Type<readonly T[] | null> {
 export function map<T>(of: Type<T>): Type<ReadonlyMap<string, T> | null> {
   return {
     name: `{str:${of.name}}`,
+    shape: { kind: "map", of },
     zero: () => null,
     encode: (w, v) => {
       if (v === null) return w.nil();
@@ -433,6 +476,7 @@ export function map<T>(of: Type<T>): Type<ReadonlyMap<string, T> | null> {
 export function ptr<T>(of: Type<T>): Type<T | null> {
   return {
     name: `*${of.name}`,
+    shape: { kind: "pointer", of },
     zero: () => null,
     encode: (w, v) => (v === null ? w.nil() : of.encode(w, v)),
     decode: (r, depth) => (r.nil() ? null : of.decode(r, depth)),
@@ -549,6 +593,7 @@ export function struct<const F extends Fields>(name: string, fields: F): StructT
 
   return {
     name,
+    shape: { kind: "struct", fields },
     fields,
     zero,
     make: (partial) => (partial === undefined ? zero() : Object.assign(zero(), partial)),
@@ -564,6 +609,17 @@ export function struct<const F extends Fields>(name: string, fields: F): StructT
     decode: (r, depth) => {
       if (depth > DEPTH_MAX) throw new MsgpackError(`msgpack: nested deeper than ${DEPTH_MAX}`);
       const out = zero() as Loose;
+      const first = r.peek();
+      if ((first & 0xf0) === 0x90 || first === 0xdc || first === 0xdd) {
+        // Go's decoder takes a struct as an array too: its fields by position, more items skipped.
+        const items = r.array()!;
+        for (let i = 0; i < items; i++) {
+          const s = slots[i];
+          if (s === undefined) r.skip(depth + 1);
+          else out[s.name] = s.type.decode(r, depth + 1);
+        }
+        return out as V;
+      }
       const n = r.map();
       if (n === null) return out as V;
       let expected = 0;
