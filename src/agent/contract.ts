@@ -2,12 +2,12 @@
  * What the doors (HTTP, DNS, the 8400 protocol) see of the agent. `startAgent` in agent.ts makes one; the same interface holds for
  * servers and clients: `rpc` goes to the server in this process, or over the pool to one.
  */
-import type { SerfPool, Member, NetworkCoordinate } from "../gossip/contract.ts";
+import type { Member, NetworkCoordinate, SerfPool } from "../gossip/contract.ts";
 import type { HealthCheck, NodeService } from "../model/catalog.ts";
 import type { CheckDefinition, ServiceDefinition } from "../model/definition.ts";
 import type { RpcCaller } from "../model/methods.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { LogHub, Logger } from "../ports/log.ts";
+import type { Logger, LogHub } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Random } from "../ports/random.ts";
 import type { RuntimeConfig } from "./config/runtime-config.ts";
@@ -39,10 +39,20 @@ export interface LocalState {
   /** The definition that a running check was made from. */
   checkDefinition(id: string): CheckDefinition | undefined;
   /** Registers or replaces a service with its checks; persists it. Throws AgentError. */
-  addService(definition: ServiceDefinition, options: { readonly source: RegistrationSource; readonly token: string; readonly replaceExistingChecks: boolean }): Promise<void>;
+  addService(
+    definition: ServiceDefinition,
+    options: {
+      readonly source: RegistrationSource;
+      readonly token: string;
+      readonly replaceExistingChecks: boolean;
+    },
+  ): Promise<void>;
   /** Removes a service with its checks. Unknown: AgentError. */
   removeService(id: string): Promise<void>;
-  addCheck(definition: CheckDefinition, options: { readonly source: RegistrationSource; readonly token: string }): Promise<void>;
+  addCheck(
+    definition: CheckDefinition,
+    options: { readonly source: RegistrationSource; readonly token: string },
+  ): Promise<void>;
   removeCheck(id: string): Promise<void>;
   /** TTL update: status passing, warning or critical. Throws AgentError for a check that is not TTL or not there. */
   updateTtlCheck(id: string, status: string, output: string): void;
@@ -70,7 +80,15 @@ export interface UserEvents {
   /** Newest last, at most 256. */
   list(): readonly UserEvent[];
   /** Fires through a server (or directly); the event as sent, with its ID. Throws AgentError. */
-  fire(event: { readonly name: string; readonly payload: Uint8Array | null; readonly nodeFilter: string; readonly serviceFilter: string; readonly tagFilter: string; readonly datacenter: string; readonly token: string }): Promise<UserEvent>;
+  fire(event: {
+    readonly name: string;
+    readonly payload: Uint8Array | null;
+    readonly nodeFilter: string;
+    readonly serviceFilter: string;
+    readonly tagFilter: string;
+    readonly datacenter: string;
+    readonly token: string;
+  }): Promise<UserEvent>;
   readonly onChange: Subscribe;
 }
 
@@ -104,7 +122,20 @@ export interface AgentApi extends RpcCaller {
   stats(): ReadonlyMap<string, ReadonlyMap<string, string>>;
   coordinate(): NetworkCoordinate | undefined;
   /** Streams a snapshot save or restore to a server. */
-  snapshot(request: { readonly datacenter: string; readonly token: string; readonly allowStale: boolean; readonly op: "save" | "restore" }, body: AsyncIterable<Uint8Array>): Promise<{ readonly index: number; readonly knownLeader: boolean; readonly lastContact: bigint; readonly stream: AsyncIterable<Uint8Array> }>;
+  snapshot(
+    request: {
+      readonly datacenter: string;
+      readonly token: string;
+      readonly allowStale: boolean;
+      readonly op: "save" | "restore";
+    },
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<{
+    readonly index: number;
+    readonly knownLeader: boolean;
+    readonly lastContact: bigint;
+    readonly stream: AsyncIterable<Uint8Array>;
+  }>;
   /** Full anti-entropy sync at once (after a token change). */
   triggerFullSync(): void;
 }
