@@ -2,8 +2,10 @@
  * The configuration an agent runs with: flags, files and defaults merged, checked and resolved (addresses are IPs, durations
  * milliseconds). Built by build-config.ts; nothing after that reads flags or files again, except a reload, which builds anew.
  */
-import type { LogLevel } from "../../ports/log.ts";
+
 import type { CheckDefinition, ServiceDefinition } from "../../model/definition.ts";
+import type { LogLevel } from "../../ports/log.ts";
+import type { WatchInput } from "./schema.ts";
 
 /** An address of a listener. Port -1: the listener is off. */
 export interface ListenAddress {
@@ -24,10 +26,84 @@ export interface DnsConfig {
   readonly udpAnswerLimit: number;
   readonly aRecordLimit: number;
   readonly nodeMetaTxt: boolean;
+  readonly recursorStrategy: string;
   readonly recursorTimeoutMs: number;
   readonly useCache: boolean;
   readonly cacheMaxAgeMs: number;
-  readonly soa: { readonly refreshS: number; readonly retryS: number; readonly expireS: number; readonly minTtlS: number };
+  readonly soa: {
+    readonly refreshS: number;
+    readonly retryS: number;
+    readonly expireS: number;
+    readonly minTtlS: number;
+  };
+}
+
+/** Why a switch that decides about running commands stands as it does; for the banner. */
+export interface CommandSwitches {
+  /** "HTTP on loopback only", "HTTP on 10.0.0.1", "configured". */
+  readonly remoteExecReason: string;
+  readonly remoteScriptChecksReason: string;
+}
+
+export interface TlsConfig {
+  readonly caFile: string;
+  readonly caPath: string;
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly minVersion: string;
+  readonly cipherSuites: readonly string[];
+  readonly preferServerCipherSuites: boolean;
+  readonly verifyIncoming: boolean;
+  readonly verifyIncomingRpc: boolean;
+  readonly verifyIncomingHttps: boolean;
+  readonly verifyOutgoing: boolean;
+  readonly verifyServerHostname: boolean;
+  readonly serverName: string;
+  readonly useForChecks: boolean;
+}
+
+export interface AclConfig {
+  readonly enabled: boolean;
+  readonly defaultPolicy: string;
+  readonly downPolicy: string;
+  readonly tokenTtlMs: number;
+  readonly policyTtlMs: number;
+  readonly roleTtlMs: number;
+  readonly enableKeyListPolicy: boolean;
+  readonly tokenReplication: boolean;
+  readonly tokenPersistence: boolean;
+  readonly tokens: {
+    readonly master: string;
+    readonly replication: string;
+    readonly agentMaster: string;
+    readonly default: string;
+    readonly agent: string;
+    readonly configFileRegistration: string;
+    readonly dns: string;
+  };
+}
+
+export interface TelemetryConfig {
+  readonly statsiteAddr: string;
+  readonly statsdAddr: string;
+  readonly dogstatsdAddr: string;
+  readonly dogstatsdTags: readonly string[];
+  readonly disableHostname: boolean;
+  readonly metricsPrefix: string;
+  readonly filterDefault: boolean;
+  readonly allowedPrefixes: readonly string[];
+  readonly blockedPrefixes: readonly string[];
+  readonly prometheusRetentionMs: number;
+}
+
+/** Gossip timing; undefined where the pool's own default counts. */
+export interface GossipConfig {
+  readonly gossipIntervalMs: number | undefined;
+  readonly gossipNodes: number | undefined;
+  readonly probeIntervalMs: number | undefined;
+  readonly probeTimeoutMs: number | undefined;
+  readonly suspicionMult: number | undefined;
+  readonly retransmitMult: number | undefined;
 }
 
 export interface RuntimeConfig {
@@ -52,6 +128,9 @@ export interface RuntimeConfig {
   readonly bindAddr: string;
   readonly advertiseAddr: string;
   readonly advertiseAddrWan: string;
+  /** CIDRs whose agents may join the pool; empty: all. */
+  readonly serfLanAllowedCidrs: readonly string[];
+  readonly serfWanAllowedCidrs: readonly string[];
   readonly taggedAddresses: ReadonlyMap<string, string>;
   readonly serfLanBindAddr: string;
   readonly serfWanBindAddr: string;
@@ -71,6 +150,7 @@ export interface RuntimeConfig {
   readonly httpsAddrs: readonly ListenAddress[];
   readonly dnsAddrs: readonly ListenAddress[];
   readonly cliRpcAddrs: readonly ListenAddress[];
+  readonly grpcAddrs: readonly ListenAddress[];
 
   readonly startJoin: readonly string[];
   readonly startJoinWan: readonly string[];
@@ -90,11 +170,18 @@ export interface RuntimeConfig {
   readonly encrypt: string;
   readonly encryptVerifyIncoming: boolean;
   readonly encryptVerifyOutgoing: boolean;
+  readonly disableKeyringFile: boolean;
+  readonly disableHostNodeId: boolean;
 
   readonly logLevel: LogLevel;
   readonly logJson: boolean;
   readonly logFile: string;
+  readonly logRotateBytes: number;
+  readonly logRotateDurationMs: number;
+  /** 0 keeps all, below 0 none. */
+  readonly logRotateMaxFiles: number;
   readonly enableSyslog: boolean;
+  readonly syslogFacility: string;
   readonly enableDebug: boolean;
 
   readonly services: readonly ServiceDefinition[];
@@ -102,6 +189,7 @@ export interface RuntimeConfig {
   readonly enableLocalScriptChecks: boolean;
   readonly enableRemoteScriptChecks: boolean;
   readonly disableRemoteExec: boolean;
+  readonly commandSwitches: CommandSwitches;
   readonly checkUpdateIntervalMs: number;
   readonly checkOutputMaxSize: number;
   readonly discardCheckOutput: boolean;
@@ -120,19 +208,59 @@ export interface RuntimeConfig {
   readonly uiEnabled: boolean;
   readonly uiContentPath: string;
   readonly uiDir: string;
+  readonly httpUseCache: boolean;
+  readonly disableHttpUnprintableCharFilter: boolean;
+  readonly disableKvKeyValidation: boolean;
+  readonly tls: TlsConfig;
+  readonly acl: AclConfig;
+  readonly telemetry: TelemetryConfig;
+  readonly gossipLan: GossipConfig;
+  readonly gossipWan: GossipConfig;
+  readonly watches: readonly WatchInput[];
+  readonly connect: {
+    readonly enabled: boolean;
+    readonly caProvider: string;
+    readonly caConfig: Readonly<Record<string, unknown>>;
+    readonly meshGatewayWanFederation: boolean;
+  };
+  readonly autoEncrypt: {
+    readonly tls: boolean;
+    readonly allowTls: boolean;
+    readonly dnsSan: readonly string[];
+    readonly ipSan: readonly string[];
+  };
+  readonly configEntryBootstrap: readonly unknown[];
+  readonly enableCentralServiceConfig: boolean;
+  readonly primaryGateways: readonly string[];
+  readonly primaryGatewaysIntervalMs: number;
+  readonly cache: { readonly entryFetchMaxBurst: number; readonly entryFetchRate: number };
+  readonly autoReloadConfig: boolean;
 
   readonly limits: {
     readonly httpMaxConnsPerClient: number;
     readonly rpcMaxConnsPerClient: number;
     readonly rpcHandshakeTimeoutMs: number;
+    readonly httpsHandshakeTimeoutMs: number;
+    readonly rpcClientTimeoutMs: number;
     /** Requests a second from this agent to servers; Infinity = no limit. */
     readonly rpcRate: number;
     readonly rpcMaxBurst: number;
     readonly kvMaxValueSize: number;
     readonly txnMaxReqLen: number;
   };
-  readonly performance: { readonly raftMultiplier: number; readonly leaveDrainTimeMs: number; readonly rpcHoldTimeoutMs: number };
-  readonly raft: { readonly protocol: number; readonly snapshotThreshold: number; readonly snapshotIntervalMs: number; readonly trailingLogs: number };
+  readonly performance: {
+    readonly raftMultiplier: number;
+    readonly leaveDrainTimeMs: number;
+    readonly rpcHoldTimeoutMs: number;
+  };
+  /** Protocol version spoken by gossip and RPC, 2 or 3. */
+  readonly protocol: number;
+  readonly raft: {
+    readonly protocol: number;
+    readonly snapshotThreshold: number;
+    readonly snapshotIntervalMs: number;
+    readonly trailingLogs: number;
+  };
   /** Raft and gossip timing overrides of -dev. */
   readonly devTimings: boolean;
   readonly autopilot: {
@@ -144,7 +272,7 @@ export interface RuntimeConfig {
   };
   readonly unixSockets: { readonly user: string; readonly group: string; readonly mode: string };
 
-  /** Lines to print or log about the configuration ("BootstrapExpect Mode is specified as 1; ..."). */
+  /** Sentences about the configuration, printed as `==> WARNING: ` lines before the banner ("BootstrapExpect Mode is specified as 1; ..."). */
   readonly warnings: readonly string[];
   /** Whole resolved configuration for /v1/agent/self DebugConfig, secrets as "hidden". */
   readonly debug: ReadonlyMap<string, unknown>;
