@@ -2,9 +2,17 @@
  * What the rest of the program sees of raft. `createRaft` in raft.ts makes one; the FSM is the server's.
  */
 import type { Duplex } from "node:stream";
+import type { StartWorker } from "./sqlite-log-store.ts";
 
 /** Log entry types (Log.Type). Append only: the numbers are the protocol. */
-export const LOG_TYPE = { command: 0, noop: 1, addPeer: 2, removePeer: 3, barrier: 4, configuration: 5 } as const;
+export const LOG_TYPE = {
+  command: 0,
+  noop: 1,
+  addPeer: 2,
+  removePeer: 3,
+  barrier: 4,
+  configuration: 5,
+} as const;
 
 export interface LogEntry {
   readonly index: number;
@@ -52,6 +60,18 @@ export class RaftError extends Error {
   override readonly name = "RaftError";
 }
 
+/** What a leader knows of one other server. */
+export interface RaftFollower {
+  readonly id: string;
+  readonly address: string;
+  /** Highest index known to be durable there. */
+  readonly matchIndex: number;
+  readonly nextIndex: number;
+  readonly mode: "probe" | "pipeline" | "snapshot";
+  /** Since the sending of the last request that it answered; undefined when it never did. */
+  readonly lastContactMs: number | undefined;
+}
+
 export interface RaftNode {
   /** Opens the stores, recovers, and begins to take part. */
   start(): Promise<void>;
@@ -60,7 +80,10 @@ export interface RaftNode {
   /** Whether log, snapshots or term exist. */
   readonly hasState: boolean;
   /** Proposes a command. Resolves after it is committed and applied here, with the FSM's result. */
-  apply(command: Uint8Array, options?: { readonly timeoutMs?: number; readonly extensions?: Uint8Array }): Promise<{ readonly index: number; readonly result: unknown }>;
+  apply(
+    command: Uint8Array,
+    options?: { readonly timeoutMs?: number; readonly extensions?: Uint8Array },
+  ): Promise<{ readonly index: number; readonly result: unknown }>;
   /** Resolves when everything before it is applied here. */
   barrier(options?: { readonly timeoutMs?: number }): Promise<void>;
   /** Confirms leadership with a quorum (ReadIndex / VerifyLeader). */
@@ -70,10 +93,16 @@ export interface RaftNode {
   demoteVoter(id: string): Promise<void>;
   removeServer(id: string): Promise<void>;
   transferLeadership(to?: { readonly id: string; readonly address: string }): Promise<void>;
+  /** Whether a read of the local state now sees every acknowledged write, judged by the leader lease; never waits. */
+  holdsLease(): boolean;
   /** Takes a snapshot now; undefined when there is nothing new to snapshot. */
   snapshot(): Promise<SnapshotMeta | undefined>;
-  /** The newest snapshot's stream. */
-  openSnapshot(id: string): Promise<{ readonly meta: SnapshotMeta; readonly stream: AsyncIterable<Uint8Array> }>;
+  /** What is kept, newest first. */
+  snapshots(): Promise<readonly SnapshotMeta[]>;
+  /** One snapshot's stream; it throws when the bytes are not what was written. */
+  openSnapshot(
+    id: string,
+  ): Promise<{ readonly meta: SnapshotMeta; readonly stream: AsyncIterable<Uint8Array> }>;
   /** User restore (raft.md 7.3); leader only. */
   restore(meta: SnapshotMeta, stream: AsyncIterable<Uint8Array>): Promise<void>;
 
@@ -87,11 +116,22 @@ export interface RaftNode {
   readonly appliedIndex: number;
   /** Milliseconds since the leader was last heard; 0 on the leader; undefined when never. */
   readonly lastContactMs: number | undefined;
-  readonly configuration: { readonly servers: readonly RaftServer[]; readonly index: number; readonly committed: boolean };
+  readonly configuration: {
+    readonly servers: readonly RaftServer[];
+    readonly index: number;
+    readonly committed: boolean;
+  };
+  /** The leader's view of the other servers; empty elsewhere. */
+  readonly followers: readonly RaftFollower[];
   /** `info`'s raft section: keys and texts as the original prints. */
   stats(): ReadonlyMap<string, string>;
   /** Role and leader changes, in order. Returns the way to stop. */
-  onChange(handler: (change: { readonly role: RaftRole; readonly leader: { readonly id: string; readonly address: string } | undefined }) => void): () => void;
+  onChange(
+    handler: (change: {
+      readonly role: RaftRole;
+      readonly leader: { readonly id: string; readonly address: string } | undefined;
+    }) => void,
+  ): () => void;
   /** A connection on 8300 whose first byte 0x01 has been read; `head` is what came after it. */
   accept(connection: Duplex, head: Uint8Array, from: string): void;
   shutdown(): Promise<void>;
@@ -110,6 +150,8 @@ export interface RaftOptions {
   readonly snapshotThreshold: number;
   readonly trailingLogs: number;
   readonly maxAppendEntries: number;
+  /** How to start the thread of log-worker.ts; from source when not given. The executable passes its bundled text. */
+  readonly startLogWorker?: StartWorker | undefined;
 }
 
 /** Dials a peer's raft port: the connection comes with 0x01 already written. */

@@ -1,0 +1,983 @@
+/**
+ * Raft's one loop around the core: persist, then let go what waited for it, then apply. Time, disk, network and the state
+ * machine are ports; the simulator runs this very file on simulated ones.
+ *
+ * Group commit: one write is under way at a time; what is proposed meanwhile forms the next batch.
+ */
+import type { Clock, Timer } from "../ports/clock.ts";
+import type { Logger } from "../ports/log.ts";
+import type { Metrics } from "../ports/metrics.ts";
+import type { Random } from "../ports/random.ts";
+import {
+  type Fsm,
+  LOG_TYPE,
+  type LogEntry,
+  type RaftConfiguration,
+  RaftError,
+  type RaftServer,
+  type SnapshotMeta,
+} from "./contract.ts";
+import type {
+  ConfigurationChange,
+  CoreEvent,
+  Effect,
+  HardState,
+  InstalledMeta,
+  InstallRequest,
+  Output,
+  Proposal,
+  RaftRequest,
+  RaftResponse,
+  StoreOp,
+} from "./core/messages.ts";
+import { RaftCore, type Recovered } from "./core/raft-core.ts";
+import { holdsLease } from "./core/reads.ts";
+import type { CoreOptions } from "./core/state.ts";
+import { RAFT_ERROR, RaftStorageError, raftError, unreachable } from "./errors.ts";
+import {
+  APPEND_BYTES_MAX,
+  BATCH_ENTRIES_MAX,
+  PROPOSALS_QUEUED_BYTES_MAX,
+  PROPOSALS_QUEUED_MAX,
+  SLICE_MS,
+  UNCOMMITTED_ENTRIES_MAX,
+} from "./limits.ts";
+import type { LogStore } from "./log-store.ts";
+import { openStore, reconcileStores, restoreNewest } from "./recovery.ts";
+import type { SnapshotStore } from "./snapshot-store.ts";
+import { writeState } from "./snapshot-writer.ts";
+import { NoAnswerError, type RaftTransport } from "./transport-contract.ts";
+
+export interface DriverOptions extends CoreOptions {
+  readonly snapshotIntervalMs: number;
+  readonly snapshotThreshold: number;
+}
+
+export interface DriverPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly store: LogStore;
+  readonly snapshots: SnapshotStore;
+  readonly transport: RaftTransport;
+  readonly fsm: Fsm;
+  /** Runs `work` after the events that are waiting now: gathers their proposals into one batch. */
+  readonly defer: (work: () => void) => void;
+  /** The simulator wraps the core to break it on purpose. */
+  readonly makeCore?: (options: CoreOptions, recovered: Recovered, random: Random, now: number) => Core;
+}
+
+/** What the driver needs of {@link RaftCore}. */
+export type Core = Pick<RaftCore, "state" | "start" | "step" | "deadline" | "applicable">;
+
+type Done<T> = (error: Error | undefined, value: T) => void;
+export interface Applied {
+  readonly index: number;
+  readonly result: unknown;
+}
+
+interface Waiting extends Proposal {
+  readonly until: number;
+  readonly done: Done<Applied>;
+}
+
+interface Batch {
+  readonly ops: StoreOp[];
+  hardState: HardState | undefined;
+  last: { readonly index: number; readonly term: number };
+  readonly after: Effect[];
+}
+
+/** First wait before the stores are opened again after a failed write, doubled up to the second. */
+const REOPEN_MS_MIN = 500;
+const REOPEN_MS_MAX = 30_000;
+const APPLY_BATCH_MAX = 256;
+
+export class RaftDriver {
+  readonly #options: DriverOptions;
+  readonly #ports: DriverPorts;
+  readonly #log: Logger;
+  #core: Core | undefined;
+  /** Counts cores: answers that an earlier one waited for are dropped. */
+  #generation = 0;
+  #stopped = false;
+  #fault: Error | undefined;
+
+  #pending: Batch | undefined;
+  #writing: Batch | undefined;
+  #durableTerm = 0;
+
+  #queue: Waiting[] = [];
+  #queueBytes = 0;
+  #pumpPlanned = false;
+  #offered: readonly Waiting[] = [];
+  readonly #inflight = new Map<number, { readonly term: number; readonly done: Done<Applied> }>();
+
+  #fsmIndex = 0;
+  #fsmTerm = 0;
+  #fsmLocked = false;
+  #fsmWaiters: (() => void)[] = [];
+  #applying = false;
+  #readWaiters: { readonly index: number; readonly done: Done<void> }[] = [];
+
+  #nextId = 1;
+  readonly #requests = new Map<
+    number,
+    {
+      readonly body: AsyncIterable<Uint8Array> | undefined;
+      readonly reply: (answer: RaftResponse | Error) => void;
+    }
+  >();
+  readonly #verifies = new Map<number, Done<void>>();
+  readonly #changes = new Map<number, Done<number>>();
+  #bootstrapDone: Done<void> | undefined;
+  #transferDone: Done<void> | undefined;
+  #restoreReady: ((effect: Extract<Effect, { kind: "restore-ready" }>) => void) | undefined;
+  #restored: ((ok: boolean) => void) | undefined;
+  readonly #roleHandlers = new Set<
+    (change: Pick<Extract<Effect, { kind: "role" }>, "role" | "leader">) => void
+  >();
+
+  #timer: Timer | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #snapshotTimer: Timer | undefined;
+  #sweepTimer: Timer | undefined;
+  #snapshotting: Promise<SnapshotMeta | undefined> | undefined;
+  #installing = false;
+  #knownConfiguration = -1;
+  /** Async work under way: the simulator lets promises settle while there is some. */
+  busy = 0;
+
+  constructor(options: DriverOptions, ports: DriverPorts) {
+    this.#options = options;
+    this.#ports = ports;
+    this.#log = ports.log;
+  }
+
+  /** The core's state, for reading. Undefined before the start. */
+  get core(): Core | undefined {
+    return this.#core;
+  }
+  get fault(): Error | undefined {
+    return this.#fault;
+  }
+  get appliedIndex(): number {
+    return this.#fsmIndex;
+  }
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  /** Opens the stores, restores the state machine, begins as follower. */
+  async start(): Promise<void> {
+    const { store, snapshots, fsm } = this.#ports;
+    this.busy++;
+    try {
+      const stored = await openStore(store);
+      const meta = await restoreNewest(snapshots, fsm, this.#log, stored);
+      const recovered = await reconcileStores(store, stored, meta, this.#log);
+      this.#fsmIndex = recovered.applied;
+      this.#fsmTerm = meta?.term ?? 0;
+      this.#begin(recovered);
+    } finally {
+      this.busy--;
+    }
+    this.#planSnapshot();
+  }
+
+  #begin(recovered: Recovered): void {
+    const { clock, random } = this.#ports;
+    const make = this.#ports.makeCore ?? ((...args) => new RaftCore(...args));
+    this.#generation++;
+    this.#durableTerm = recovered.hardState.term;
+    const core = make(this.#options, recovered, random, clock.now());
+    this.#core = core;
+    this.#handle(core.start(clock.now()));
+  }
+
+  // --- what others ask of us ---
+
+  /** Proposes an entry; `done` comes when it is applied here, or with the reason why that is not known. */
+  propose(item: Proposal, timeoutMs: number, done: Done<Applied>): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return done(raftError(refusal), undefined as never);
+    if (this.#queue.length >= PROPOSALS_QUEUED_MAX || this.#queueBytes > PROPOSALS_QUEUED_BYTES_MAX) {
+      this.#ports.metrics.count("raft.apply.refused");
+      return done(raftError(RAFT_ERROR.enqueueTimeout), undefined as never);
+    }
+    const until = timeoutMs > 0 ? this.#ports.clock.now() + timeoutMs : Number.POSITIVE_INFINITY;
+    this.#queue.push({ ...item, until, done });
+    this.#queueBytes += item.data.length;
+    this.#planPump();
+  }
+
+  #refusal(): string | undefined {
+    if (this.#stopped) return RAFT_ERROR.shutdown;
+    if (this.#core?.state.role !== "leader") return RAFT_ERROR.notLeader;
+    if (this.#core.state.lead?.transfer !== undefined) return RAFT_ERROR.transferInProgress;
+    return undefined;
+  }
+
+  verify(done: Done<void>): void {
+    const refusal = this.#stopped
+      ? RAFT_ERROR.shutdown
+      : this.#core?.state.role !== "leader"
+        ? RAFT_ERROR.notLeader
+        : undefined;
+    if (refusal !== undefined) return done(raftError(refusal));
+    const id = this.#nextId++;
+    this.#verifies.set(id, done);
+    this.#step({ kind: "verify", id });
+  }
+
+  change(change: ConfigurationChange, done: Done<number>): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return done(raftError(refusal), 0);
+    const id = this.#nextId++;
+    this.#changes.set(id, done);
+    this.#step({ kind: "change", id, change });
+  }
+
+  bootstrap(configuration: RaftConfiguration, done: Done<void>): void {
+    if (this.#core === undefined || this.#bootstrapDone !== undefined)
+      return done(raftError(RAFT_ERROR.cannotBootstrap));
+    this.#bootstrapDone = done;
+    this.#step({ kind: "bootstrap", configuration });
+  }
+
+  transfer(to: string | undefined, done: Done<void>): void {
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return done(raftError(refusal));
+    this.#transferDone = done;
+    this.#step({ kind: "transfer", to });
+  }
+
+  /** Whether a read here sees every acknowledged write, by the lease. */
+  holdsLease(): boolean {
+    const s = this.#core?.state;
+    return (
+      s !== undefined &&
+      !this.#stopped &&
+      s.lead?.restoring === false &&
+      this.#fsmIndex >= s.commit &&
+      holdsLease(s, this.#ports.clock.now())
+    );
+  }
+
+  onRole(handler: (change: Pick<Extract<Effect, { kind: "role" }>, "role" | "leader">) => void): () => void {
+    this.#roleHandlers.add(handler);
+    return () => this.#roleHandlers.delete(handler);
+  }
+
+  /** A request of another server. */
+  receive(
+    request: RaftRequest,
+    body: AsyncIterable<Uint8Array> | undefined,
+    reply: (answer: RaftResponse | Error) => void,
+  ): void {
+    if (this.#core === undefined || this.#stopped) {
+      void this.#drain(body).then(() => reply(raftError(RAFT_ERROR.shutdown)));
+      return;
+    }
+    const id = this.#nextId++;
+    this.#requests.set(id, { body, reply });
+    this.#step({ kind: "request", id, request });
+  }
+
+  // --- the loop ---
+
+  #step(event: CoreEvent): void {
+    if (this.#core === undefined) return;
+    this.#handle(this.#core.step(event, this.#ports.clock.now()));
+  }
+
+  #handle(output: Output): void {
+    this.#take(output);
+    this.#continue();
+  }
+
+  /** Merges what must be written, lets the rest go. */
+  #take(output: Output): void {
+    const { persist, afterPersist } = output;
+    if (persist !== undefined) {
+      this.#pending ??= { ops: [], hardState: undefined, last: persist.last, after: [] };
+      this.#pending.ops.push(...persist.ops);
+      this.#pending.hardState = persist.hardState ?? this.#pending.hardState;
+      this.#pending.last = persist.last;
+    }
+    if (afterPersist.length > 0) {
+      const behind = this.#pending ?? this.#writing;
+      if (behind !== undefined) behind.after.push(...afterPersist);
+      else for (const effect of afterPersist) this.#run(effect);
+    }
+    for (const effect of output.effects) this.#run(effect);
+  }
+
+  #continue(): void {
+    this.#apply();
+    if (this.#queue.length > 0 && this.#writing === undefined) this.#planPump();
+    else this.#flush();
+    this.#arm();
+  }
+
+  #planPump(): void {
+    if (this.#pumpPlanned || this.#writing !== undefined) return;
+    this.#pumpPlanned = true;
+    const generation = this.#generation;
+    this.#ports.defer(() => {
+      this.#pumpPlanned = false;
+      if (generation === this.#generation) this.#pump();
+    });
+  }
+
+  /** Offers the waiting proposals to the core, then writes. */
+  #pump(): void {
+    const core = this.#core;
+    if (core === undefined || this.#writing !== undefined) return;
+    const s = core.state;
+    if (this.#queue.length > 0 && s.role === "leader" && s.log.last - s.commit < UNCOMMITTED_ENTRIES_MAX) {
+      const now = this.#ports.clock.now();
+      const batch = this.#queue.splice(0, BATCH_ENTRIES_MAX);
+      for (const w of batch) this.#queueBytes -= w.data.length;
+      const items = batch.filter((w) => w.until > now);
+      for (const w of batch)
+        if (w.until <= now) w.done(raftError(RAFT_ERROR.enqueueTimeout), undefined as never);
+      if (items.length > 0) {
+        this.#offered = items;
+        this.#take(core.step({ kind: "propose", items }, now));
+      }
+    }
+    this.#flush();
+    this.#apply();
+    this.#arm();
+    if (this.#queue.length > 0) this.#sweepLater();
+  }
+
+  /** Proposals that wait behind a slow disk time out. */
+  #sweepLater(): void {
+    this.#sweepTimer ??= this.#ports.clock.timer(500, () => {
+      this.#sweepTimer = undefined;
+      const now = this.#ports.clock.now();
+      const late = this.#queue.filter((w) => w.until <= now);
+      this.#queue = this.#queue.filter((w) => w.until > now);
+      for (const w of late) {
+        this.#queueBytes -= w.data.length;
+        w.done(raftError(RAFT_ERROR.enqueueTimeout), undefined as never);
+      }
+      if (this.#queue.length > 0) this.#sweepLater();
+    });
+  }
+
+  #flush(): void {
+    if (this.#writing !== undefined || this.#pending === undefined || this.#stopped) return;
+    const batch = this.#pending;
+    this.#pending = undefined;
+    this.#writing = batch;
+    const generation = this.#generation;
+    const started = this.#ports.clock.now();
+    this.#ports.store.write(batch, (error) => {
+      if (generation !== this.#generation) return;
+      if (error !== undefined) return this.#storageFailed(error);
+      this.#ports.metrics.sample("raft.leader.dispatchLog", this.#ports.clock.now() - started);
+      this.#writing = undefined;
+      if (batch.hardState !== undefined) this.#durableTerm = batch.hardState.term;
+      for (const effect of batch.after) this.#run(effect);
+      this.#step({ kind: "persisted", ...batch.last, hardTerm: this.#durableTerm });
+    });
+  }
+
+  #arm(): void {
+    if (this.#core === undefined || this.#stopped) return;
+    const at = this.#core.deadline();
+    // An armed timer that is too early only looks and is set again: cheaper than setting it for every message.
+    if (at >= this.#timerAt) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    if (at === Number.POSITIVE_INFINITY) return;
+    this.#timerAt = at;
+    this.#timer = this.#ports.clock.timer(at - this.#ports.clock.now(), () => {
+      this.#timerAt = Number.POSITIVE_INFINITY;
+      this.#timer = undefined;
+      this.#step({ kind: "tick" });
+    });
+  }
+
+  #run(effect: Effect): void {
+    switch (effect.kind) {
+      case "send":
+        return this.#send(effect.to, effect);
+      case "reply":
+        return this.#reply(effect.id, effect.response);
+      case "log":
+        return this.#log[effect.level](effect.message, effect.fields);
+      case "role":
+        return this.#onRole(effect);
+      case "accepted":
+        this.#offered.forEach((w, i) => {
+          this.#inflight.set(effect.firstIndex + i, { term: effect.term, done: w.done });
+        });
+        this.#offered = [];
+        return;
+      case "refused": {
+        const refused = this.#offered;
+        this.#offered = [];
+        for (const w of refused) w.done(raftError(effect.error), undefined as never);
+        return;
+      }
+      case "verified":
+        return this.#onVerified(effect);
+      case "changed": {
+        const done = this.#changes.get(effect.id);
+        this.#changes.delete(effect.id);
+        return done?.(effect.error === undefined ? undefined : raftError(effect.error), effect.index);
+      }
+      case "bootstrapped": {
+        const done = this.#bootstrapDone;
+        this.#bootstrapDone = undefined;
+        return done?.(effect.error === undefined ? undefined : raftError(effect.error));
+      }
+      case "transferred": {
+        const done = this.#transferDone;
+        this.#transferDone = undefined;
+        return done?.(effect.error === undefined ? undefined : raftError(effect.error));
+      }
+      case "read-entries":
+        return this.#readEntries(effect);
+      case "send-snapshot":
+        this.#watch(this.#sendSnapshot(effect.to, effect.term));
+        return;
+      case "receive-snapshot":
+        this.#watch(this.#receiveSnapshot(effect.id, effect.request));
+        return;
+      case "compact":
+        this.#ports.store.compact(effect.through, (error) => {
+          if (error !== undefined) this.#log.error(`Failed to compact logs: ${error.message}`);
+        });
+        return;
+      case "restore-ready":
+        return this.#restoreReady?.(effect);
+      case "restored":
+        return this.#restored?.(effect.ok);
+      default:
+        return unreachable(effect, "raft driver");
+    }
+  }
+
+  /** Background work that reports its own failures. */
+  #watch(work: Promise<void>): void {
+    this.busy++;
+    work
+      .catch((error: unknown) => this.#log.error(`Unexpected failure: ${(error as Error).message}`))
+      .finally(() => {
+        this.busy--;
+      });
+  }
+
+  #send(to: RaftServer, { lane, request }: Extract<Effect, { kind: "send" }>): void {
+    const generation = this.#generation;
+    this.#ports.transport.send(to, lane, request, (error, response) => {
+      if (generation !== this.#generation || this.#stopped) return;
+      if (response !== undefined) return this.#step({ kind: "response", to, request, response });
+      // A peer that answers "unexpected command" to a pre-vote has none; like one that hangs up on it.
+      const closed = error instanceof NoAnswerError ? error.closed : true;
+      this.#step({ kind: "failed", to, request, closed });
+    });
+  }
+
+  #reply(id: number, response: RaftResponse): void {
+    const held = this.#requests.get(id);
+    if (held === undefined) return;
+    this.#requests.delete(id);
+    if (held.body === undefined) return held.reply(response);
+    void this.#drain(held.body).then(() => held.reply(response));
+  }
+
+  async #drain(body: AsyncIterable<Uint8Array> | undefined): Promise<void> {
+    if (body === undefined) return;
+    try {
+      for await (const _ of body);
+    } catch {
+      // The connection is gone, and the answer with it.
+    }
+  }
+
+  #onRole(effect: Extract<Effect, { kind: "role" }>): void {
+    const s = this.#core?.state;
+    if (effect.role !== "leader" && s !== undefined) {
+      for (const [index, p] of [...this.#inflight])
+        if (index > s.commit) {
+          this.#inflight.delete(index);
+          p.done(raftError(RAFT_ERROR.leadershipLost), undefined as never);
+        }
+      this.#refuseQueue(RAFT_ERROR.notLeader);
+    }
+    this.#ports.metrics.count(`raft.state.${effect.role}`);
+    for (const handler of [...this.#roleHandlers]) handler({ role: effect.role, leader: effect.leader });
+  }
+
+  #refuseQueue(text: string): void {
+    const waiting = this.#queue;
+    this.#queue = [];
+    this.#queueBytes = 0;
+    for (const w of waiting) w.done(raftError(text), undefined as never);
+  }
+
+  #onVerified({ id, index, error }: Extract<Effect, { kind: "verified" }>): void {
+    const done = this.#verifies.get(id);
+    this.#verifies.delete(id);
+    if (done === undefined) return;
+    if (error !== undefined) return done(raftError(error));
+    if (this.#fsmIndex >= index) return done(undefined);
+    this.#readWaiters.push({ index, done });
+  }
+
+  #readEntries({ to, epoch, from, through }: Extract<Effect, { kind: "read-entries" }>): void {
+    const generation = this.#generation;
+    this.#ports.store.read(from, through, APPEND_BYTES_MAX, (error, entries) => {
+      if (generation !== this.#generation) return;
+      if (error !== undefined) this.#log.error(`Failed to read log entry ${from}: ${error.message}`);
+      if (error instanceof RaftStorageError) return this.#storageFailed(error);
+      this.#step({ kind: "entries-read", to, epoch, from, entries: error === undefined ? entries : [] });
+    });
+  }
+
+  // --- applying ---
+
+  #apply(): void {
+    const core = this.#core;
+    if (core === undefined || this.#applying || this.#fsmLocked || this.#stopped) return;
+    const started = this.#ports.clock.now();
+    const before = this.#fsmIndex;
+    this.#applying = true;
+    while (this.#fsmIndex < core.applicable) {
+      const count = Math.min(APPLY_BATCH_MAX, core.applicable - this.#fsmIndex);
+      const entries = core.state.log.slice(this.#fsmIndex + 1, count, APPEND_BYTES_MAX);
+      if (entries === undefined) {
+        this.#applyFromStore(core);
+        break;
+      }
+      this.#applyEntries(entries);
+      if (this.#ports.clock.now() - started < SLICE_MS) continue;
+      const generation = this.#generation;
+      this.#ports.defer(() => {
+        if (generation !== this.#generation) return;
+        this.#applying = false;
+        this.#continue();
+      });
+      break;
+    }
+    if (this.#fsmIndex >= core.applicable) this.#applying = false;
+    if (this.#fsmIndex > before) this.#settleApplied();
+  }
+
+  /** The cache has let go of the entries: the log of a restarted server, for instance. */
+  #applyFromStore(core: Core): void {
+    const generation = this.#generation;
+    this.#ports.store.read(this.#fsmIndex + 1, core.applicable, APPEND_BYTES_MAX, (error, entries) => {
+      if (generation !== this.#generation) return;
+      this.#applying = false;
+      if (error !== undefined || entries.length === 0)
+        return this.#storageFailed(
+          error ?? new RaftStorageError("log", "a committed entry is missing", { index: this.#fsmIndex + 1 }),
+        );
+      // Meanwhile a snapshot may have taken the state further.
+      if (!this.#fsmLocked && entries[0]!.index === this.#fsmIndex + 1) {
+        this.#applyEntries(entries);
+        this.#settleApplied();
+      }
+      this.#continue();
+    });
+  }
+
+  #applyEntries(entries: readonly LogEntry[]): void {
+    const { fsm } = this.#ports;
+    for (const entry of entries) {
+      const result = entry.type === LOG_TYPE.command ? fsm.apply(entry) : undefined;
+      this.#fsmIndex = entry.index;
+      this.#fsmTerm = entry.term;
+      const waiting = this.#inflight.get(entry.index);
+      if (waiting === undefined) continue;
+      this.#inflight.delete(entry.index);
+      if (waiting.term === entry.term) waiting.done(undefined, { index: entry.index, result });
+      else waiting.done(raftError(RAFT_ERROR.leadershipLost), undefined as never);
+    }
+  }
+
+  #settleApplied(): void {
+    const core = this.#core;
+    if (core === undefined) return;
+    this.#take(core.step({ kind: "applied", index: this.#fsmIndex }, this.#ports.clock.now()));
+    if (this.#readWaiters.length === 0) return;
+    const ready = this.#readWaiters.filter((w) => w.index <= this.#fsmIndex);
+    this.#readWaiters = this.#readWaiters.filter((w) => w.index > this.#fsmIndex);
+    for (const w of ready) w.done(undefined);
+  }
+
+  /** Runs `work` while no entry is applied. */
+  async #withFsm<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#fsmLocked) await new Promise<void>((resolve) => this.#fsmWaiters.push(resolve));
+    this.#fsmLocked = true;
+    try {
+      return await work();
+    } finally {
+      this.#fsmLocked = false;
+      for (const wake of this.#fsmWaiters.splice(0)) wake();
+      this.#continue();
+    }
+  }
+
+  // --- snapshots ---
+
+  #planSnapshot(): void {
+    if (this.#stopped) return;
+    const { clock, random } = this.#ports;
+    const wait = this.#options.snapshotIntervalMs * (1 + random.float());
+    this.#snapshotTimer = clock.timer(wait, () => {
+      const log = this.#core?.state.log;
+      const due = log !== undefined && log.last - log.snapshotIndex >= this.#options.snapshotThreshold;
+      const taken = due ? this.takeSnapshot() : Promise.resolve(undefined);
+      taken
+        .catch((error: unknown) => this.#log.error(`Failed to take snapshot: ${(error as Error).message}`))
+        .finally(() => this.#planSnapshot());
+    });
+  }
+
+  /** A snapshot of what is applied now; undefined when the newest one holds it all. */
+  takeSnapshot(): Promise<SnapshotMeta | undefined> {
+    if (this.#snapshotting !== undefined) return this.#snapshotting;
+    this.busy++;
+    this.#snapshotting = this.#snapshot().finally(() => {
+      this.#snapshotting = undefined;
+      this.busy--;
+    });
+    return this.#snapshotting;
+  }
+
+  async #snapshot(): Promise<SnapshotMeta | undefined> {
+    const { snapshots, fsm, clock, metrics } = this.#ports;
+    if (this.#core === undefined || this.#stopped) throw raftError(RAFT_ERROR.shutdown);
+    const sink = await snapshots.create();
+    try {
+      while (this.#fsmLocked) await new Promise<void>((resolve) => this.#fsmWaiters.push(resolve));
+      // From here to the first chunk nothing is applied: index, term, configuration and state belong together.
+      const s = this.#core.state;
+      const index = this.#fsmIndex;
+      const term = this.#fsmTerm;
+      if (index === 0 || index <= s.log.snapshotIndex) {
+        await sink.cancel();
+        return undefined;
+      }
+      const committed = s.configurations.committed(s.commit);
+      if (index < committed.index)
+        throw new RaftError(
+          `cannot take snapshot now, wait until the configuration entry at ${committed.index} has been applied (have applied ${index})`,
+        );
+      const started = clock.now();
+      const state = fsm.snapshot();
+      this.#log.info(`Starting snapshot up to ${index}`);
+      await writeState(state, sink, {
+        now: () => clock.now(),
+        yieldTurn: () => new Promise((resolve) => this.#ports.defer(resolve)),
+      });
+      const meta = await sink.commit({
+        index,
+        term,
+        configuration: { servers: committed.servers },
+        configurationIndex: committed.index,
+      });
+      metrics.sample("raft.snapshot.takeSnapshot", clock.now() - started);
+      this.#log.info(`Snapshot to ${index} complete`, { bytes: meta.size });
+      this.#step({ kind: "snapshot-taken", index, term });
+      return meta;
+    } catch (error) {
+      await sink.cancel();
+      throw error;
+    }
+  }
+
+  async #sendSnapshot(to: RaftServer, term: number): Promise<void> {
+    const { snapshots, transport } = this.#ports;
+    const generation = this.#generation;
+    let request: InstallRequest | undefined;
+    try {
+      const newest = (await snapshots.list())[0];
+      if (newest === undefined) throw new Error("there is no snapshot to send");
+      const { meta, stream } = await snapshots.open(newest.id);
+      request = {
+        kind: "install",
+        term,
+        leader: this.#options.address,
+        from: this.#options.id,
+        lastIndex: meta.index,
+        lastTerm: meta.term,
+        configuration: meta.configuration,
+        configurationIndex: meta.configurationIndex,
+        size: meta.size,
+      };
+      this.#log.info(`Sending snapshot ${meta.id} to ${to.address}`, { bytes: meta.size });
+      const response = await transport.install(to, request, stream);
+      if (generation === this.#generation)
+        this.#step({ kind: "snapshot-sent", to: to.id, request, response });
+    } catch (error) {
+      this.#log.error(`Failed to send snapshot to ${to.address}: ${(error as Error).message}`);
+      if (generation === this.#generation)
+        this.#step({ kind: "snapshot-sent", to: to.id, request, response: undefined });
+    }
+  }
+
+  async #receiveSnapshot(id: number, request: InstallRequest): Promise<void> {
+    const held = this.#requests.get(id);
+    if (held === undefined) return;
+    const generation = this.#generation;
+    const refuse = async (error: Error): Promise<void> => {
+      this.#requests.delete(id);
+      await this.#drain(held.body);
+      held.reply(error);
+    };
+    if (this.#installing) return refuse(new Error("another snapshot is being installed"));
+    this.#installing = true;
+    try {
+      const head = {
+        index: request.lastIndex,
+        term: request.lastTerm,
+        configuration: request.configuration,
+        configurationIndex: request.configurationIndex,
+      };
+      const stored = await this.#storeSnapshot(held.body, request.size, head);
+      await this.#withFsm(async () => {
+        if (generation !== this.#generation) return;
+        if (stored !== undefined && head.index > this.#fsmIndex) {
+          const { stream } = await this.#ports.snapshots.open(stored.id);
+          await this.#ports.fsm.restore(stream);
+          this.#fsmIndex = head.index;
+          this.#fsmTerm = head.term;
+          for (const [index, p] of [...this.#inflight])
+            if (index <= head.index) {
+              this.#inflight.delete(index);
+              p.done(raftError(RAFT_ERROR.leadershipLost), undefined as never);
+            }
+          this.#log.info("Installed remote snapshot", { index: head.index });
+        }
+        this.#requests.set(id, { body: undefined, reply: held.reply });
+        this.#step({ kind: "snapshot-installed", id, meta: head });
+        this.#settleApplied();
+      });
+    } catch (error) {
+      this.#log.error(`Failed to install snapshot: ${(error as Error).message}`);
+      await refuse(error as Error);
+    } finally {
+      this.#installing = false;
+    }
+  }
+
+  /** Undefined when the state machine is already past it: then only the bytes are read. */
+  async #storeSnapshot(
+    body: AsyncIterable<Uint8Array> | undefined,
+    size: number,
+    head: InstalledMeta,
+  ): Promise<SnapshotMeta | undefined> {
+    if (head.index <= this.#fsmIndex) {
+      await this.#drain(body);
+      return undefined;
+    }
+    const sink = await this.#ports.snapshots.create();
+    try {
+      let read = 0;
+      for await (const chunk of body ?? []) {
+        read += chunk.length;
+        await sink.write(chunk);
+      }
+      if (read !== size) throw new Error(`failed to receive snapshot: short read, ${read} of ${size} bytes`);
+      return await sink.commit(head);
+    } catch (error) {
+      await sink.cancel();
+      throw error;
+    }
+  }
+
+  /**
+   * Replaces the cluster's state by a user's snapshot. The state becomes a snapshot behind the last entry, which followers
+   * cannot match, so that they take it whole.
+   */
+  async restore(stream: AsyncIterable<Uint8Array>, indexAtLeast: number, size: number): Promise<void> {
+    this.busy++;
+    try {
+      await this.#restore(stream, indexAtLeast, size);
+    } finally {
+      this.busy--;
+    }
+  }
+
+  async #restore(stream: AsyncIterable<Uint8Array>, indexAtLeast: number, size: number): Promise<void> {
+    const { snapshots, fsm } = this.#ports;
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw raftError(refusal);
+    // The way back, should the leadership be lost on the way.
+    if ((await snapshots.list()).length === 0) await this.takeSnapshot();
+    const sink = await snapshots.create();
+    let stored: SnapshotMeta | undefined;
+    try {
+      let read = 0;
+      for await (const chunk of stream) {
+        read += chunk.length;
+        await sink.write(chunk);
+      }
+      if (read !== size)
+        throw new RaftError(`failed to write snapshot: short read, ${read} of ${size} bytes`);
+      await this.#withFsm(async () => {
+        let ready: Extract<Effect, { kind: "restore-ready" }> | undefined;
+        this.#restoreReady = (effect) => {
+          ready = effect;
+        };
+        this.#step({ kind: "restore-begin" });
+        this.#restoreReady = undefined;
+        if (ready === undefined || ready.error !== undefined)
+          throw raftError(ready?.error ?? RAFT_ERROR.shutdown);
+        let ok = false;
+        try {
+          this.#abortProposals();
+          const index = Math.max(ready.index, indexAtLeast + 1);
+          stored = await sink.commit({
+            index,
+            term: ready.term,
+            configuration: ready.configuration,
+            configurationIndex: ready.configurationIndex,
+          });
+          await fsm.restore((await snapshots.open(stored.id)).stream);
+          this.#restored = (result) => {
+            ok = result;
+          };
+          this.#step({ kind: "restore-end", meta: { ...ready, index } });
+          this.#restored = undefined;
+          if (!ok) throw raftError(RAFT_ERROR.leadershipLost);
+          this.#fsmIndex = index;
+          this.#fsmTerm = ready.term;
+        } finally {
+          if (!ok) {
+            this.#restored = undefined;
+            this.#step({ kind: "restore-end", meta: undefined });
+            if (stored !== undefined) await this.#undoRestore(stored);
+          }
+        }
+      });
+      this.#log.info("Restored user snapshot", { index: stored?.index ?? 0 });
+    } catch (error) {
+      await sink.cancel();
+      throw error;
+    }
+  }
+
+  #abortProposals(): void {
+    this.#refuseQueue(RAFT_ERROR.abortedByRestore);
+    for (const [index, p] of [...this.#inflight]) {
+      this.#inflight.delete(index);
+      p.done(raftError(RAFT_ERROR.abortedByRestore), undefined as never);
+    }
+  }
+
+  /** The restore did not become part of the log: the state machine goes back to what the log says. */
+  async #undoRestore(stored: SnapshotMeta): Promise<void> {
+    const { snapshots, fsm } = this.#ports;
+    await snapshots.remove(stored.id);
+    const newest = (await snapshots.list())[0];
+    if (newest === undefined)
+      throw new RaftStorageError("snapshots", "the snapshot taken before a restore is missing");
+    await fsm.restore((await snapshots.open(newest.id)).stream);
+    this.#fsmIndex = newest.index;
+    this.#fsmTerm = newest.term;
+  }
+
+  // --- trouble and end ---
+
+  /**
+   * A write failed, so memory is ahead of the disk. The core is thrown away and made anew from what the disk holds; nothing
+   * that depended on the write has left this server.
+   */
+  #storageFailed(error: Error): void {
+    if (this.#stopped) return;
+    this.#log.error(`Raft storage failed, this server takes no part until it works again: ${error.message}`);
+    this.#fault = error;
+    this.#ports.metrics.count("raft.storage.failed");
+    this.#step({ kind: "step-down", reason: "storage failed" });
+    this.#drop(RAFT_ERROR.leadershipLost);
+    this.#reopen(REOPEN_MS_MIN);
+  }
+
+  /** Lets go of the core and of everybody who waits for it. */
+  #drop(text: string): void {
+    this.#generation++;
+    this.#core = undefined;
+    this.#pending = undefined;
+    this.#writing = undefined;
+    this.#pumpPlanned = false;
+    this.#applying = false;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const error = raftError(text);
+    this.#refuseQueue(text);
+    const fail = <K, T>(map: Map<K, Done<T>>): void => {
+      const all = [...map.values()];
+      map.clear();
+      for (const done of all) done(error, undefined as never);
+    };
+    fail(this.#verifies);
+    fail(this.#changes);
+    for (const p of [...this.#inflight.values()]) p.done(error, undefined as never);
+    this.#inflight.clear();
+    for (const w of this.#readWaiters.splice(0)) w.done(error);
+    for (const r of [...this.#requests.values()]) void this.#drain(r.body).then(() => r.reply(error));
+    this.#requests.clear();
+    this.#bootstrapDone?.(error);
+    this.#bootstrapDone = undefined;
+    this.#transferDone?.(error);
+    this.#transferDone = undefined;
+  }
+
+  #reopen(waitMs: number): void {
+    this.#ports.clock.timer(waitMs, () => {
+      if (this.#stopped) return;
+      this.#watch(
+        this.#openAgain().catch((error: unknown) => {
+          this.#log.error(`Raft storage still fails: ${(error as Error).message}`);
+          this.#reopen(Math.min(waitMs * 2, REOPEN_MS_MAX));
+        }),
+      );
+    });
+  }
+
+  async #openAgain(): Promise<void> {
+    const { store, snapshots } = this.#ports;
+    await new Promise<void>((resolve) => store.close(() => resolve()));
+    const stored = await openStore(store);
+    const metas = await snapshots.list();
+    const recovered = await reconcileStores(store, stored, metas[0], this.#log);
+    if (this.#stopped) return;
+    // The state machine kept what was applied: that was committed and durable.
+    const held = this.#fsmIndex;
+    if (held < recovered.applied) await this.#withFsm(() => this.#restoreTo(metas[0]!));
+    this.#fault = undefined;
+    this.#begin({ ...recovered, applied: this.#fsmIndex });
+  }
+
+  async #restoreTo(meta: SnapshotMeta): Promise<void> {
+    await this.#ports.fsm.restore((await this.#ports.snapshots.open(meta.id)).stream);
+    this.#fsmIndex = meta.index;
+    this.#fsmTerm = meta.term;
+  }
+
+  /** Ends at once: what was not written is not acknowledged. */
+  async shutdown(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#snapshotTimer?.cancel();
+    this.#sweepTimer?.cancel();
+    this.#drop(RAFT_ERROR.shutdown);
+    this.#ports.transport.close();
+    await this.#snapshotting?.catch(() => {});
+    await new Promise<void>((resolve) => this.#ports.store.close(() => resolve()));
+    for (const handler of [...this.#roleHandlers]) handler({ role: "shutdown", leader: undefined });
+  }
+}

@@ -1,0 +1,69 @@
+/** The worker thread that owns the log database. One message, one answer, in order. Bundled on its own for the executable. */
+import { parentPort, workerData } from "node:worker_threads";
+import { RaftStorageError } from "./errors.ts";
+import { type DatabaseBatch, type DatabaseState, LogDatabase, type PackedEntries } from "./log-database.ts";
+
+export type WorkerRequest =
+  | { readonly kind: "open"; readonly folder: string; readonly recentMax: number }
+  | { readonly kind: "write"; readonly batch: DatabaseBatch }
+  | { readonly kind: "read"; readonly from: number; readonly through: number; readonly bytesMax: number }
+  | { readonly kind: "compact"; readonly through: number }
+  | { readonly kind: "close" };
+
+/** An error as it travels between threads. */
+export interface WorkerFault {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly damaged: { readonly path: string; readonly index: number | undefined } | undefined;
+}
+
+export type WorkerAnswer =
+  | { readonly kind: "ok" }
+  | { readonly kind: "opened"; readonly state: DatabaseState }
+  | { readonly kind: "entries"; readonly entries: PackedEntries }
+  | { readonly kind: "compacted"; readonly more: boolean }
+  | { readonly kind: "fault"; readonly fault: WorkerFault };
+
+let database: LogDatabase | undefined;
+
+function answer(request: WorkerRequest): WorkerAnswer {
+  switch (request.kind) {
+    case "open":
+      database = new LogDatabase(request.folder);
+      return { kind: "opened", state: database.load(request.recentMax) };
+    case "write":
+      database!.write(request.batch);
+      return { kind: "ok" };
+    case "read":
+      return { kind: "entries", entries: database!.read(request.from, request.through, request.bytesMax) };
+    case "compact":
+      return { kind: "compacted", more: database!.compactSome(request.through) };
+    case "close":
+      database?.close();
+      database = undefined;
+      return { kind: "ok" };
+  }
+}
+
+function faultOf(error: unknown): WorkerFault {
+  const e = error as NodeJS.ErrnoException;
+  return {
+    message: e.message,
+    code: e.code,
+    damaged: error instanceof RaftStorageError ? { path: error.path, index: error.index } : undefined,
+  };
+}
+
+if (parentPort !== null && workerData?.role === "tribune-raft-log") {
+  const port = parentPort;
+  port.on("message", (request: WorkerRequest) => {
+    let reply: WorkerAnswer;
+    try {
+      reply = answer(request);
+    } catch (error) {
+      reply = { kind: "fault", fault: faultOf(error) };
+    }
+    port.postMessage(reply);
+    if (request.kind === "close") port.close();
+  });
+}

@@ -1,0 +1,187 @@
+/** The log store on disk: hands batches to the worker thread that owns the database, so that no fsync blocks the event loop. */
+import { Worker } from "node:worker_threads";
+import { decodeLogEntry, encodeLogEntry } from "./codec.ts";
+import type { LogEntry } from "./contract.ts";
+import type { Persist, StoreOp } from "./core/messages.ts";
+import { RaftStorageError } from "./errors.ts";
+import type { DatabaseOp, PackedEntries } from "./log-database.ts";
+import { type LogStore, RECENT_ENTRIES, type StoreCallback, type StoredLog } from "./log-store.ts";
+import type { WorkerAnswer, WorkerFault, WorkerRequest } from "./log-worker.ts";
+
+/** What a worker must be started with to take up its role. */
+export const WORKER_DATA = { role: "tribune-raft-log" } as const;
+/** Starts the thread that runs log-worker.ts: from source by default, from a bundled text in the executable. */
+export type StartWorker = (workerData: typeof WORKER_DATA) => Worker;
+
+export const startWorkerFromSource: StartWorker = (workerData) =>
+  new Worker(new URL("./log-worker.ts", import.meta.url), {
+    workerData,
+    execArgv: ["--disable-warning=ExperimentalWarning"],
+  });
+
+function pack(entries: readonly LogEntry[]): PackedEntries {
+  const rows = entries.map(encodeLogEntry);
+  const length = Uint32Array.from(rows, (r) => r.length);
+  // Its own memory, so that it can move to the worker instead of being copied.
+  const bytes = new Uint8Array(rows.reduce((n, r) => n + r.length, 0));
+  let at = 0;
+  for (const r of rows) {
+    bytes.set(r, at);
+    at += r.length;
+  }
+  return {
+    bytes,
+    index: Float64Array.from(entries, (e) => e.index),
+    term: Float64Array.from(entries, (e) => e.term),
+    type: Uint8Array.from(entries, (e) => e.type),
+    length,
+  };
+}
+
+function unpack(path: string, packed: PackedEntries): LogEntry[] {
+  let at = 0;
+  return Array.from(packed.index, (index, i) => {
+    const end = at + packed.length[i]!;
+    let entry: LogEntry;
+    try {
+      entry = decodeLogEntry(packed.bytes.subarray(at, end));
+    } catch (cause) {
+      throw new RaftStorageError(path, (cause as Error).message, { index, cause });
+    }
+    if (entry.index !== index || entry.term !== packed.term[i])
+      throw new RaftStorageError(path, `it holds entry ${entry.index} of term ${entry.term}`, { index });
+    at = end;
+    return entry;
+  });
+}
+
+const packOp = (op: StoreOp): DatabaseOp =>
+  op.kind === "append" ? { kind: "append", entries: pack(op.entries) } : op;
+
+function errorOf(fault: WorkerFault): Error {
+  if (fault.damaged === undefined)
+    return Object.assign(new Error(fault.message), fault.code === undefined ? {} : { code: fault.code });
+  const error = new RaftStorageError(fault.damaged.path, "", { index: fault.damaged.index });
+  error.message = fault.message;
+  return error;
+}
+
+export class SqliteLogStore implements LogStore {
+  readonly #folder: string;
+  readonly #startWorker: StartWorker;
+  #worker: Worker | undefined;
+  readonly #waiting: ((error: Error | undefined, answer: WorkerAnswer | undefined) => void)[] = [];
+  #broken: Error | undefined;
+  #closing = false;
+
+  /** `folder` (made if missing) will hold raft.sqlite and its companions. */
+  constructor(folder: string, options: { readonly startWorker?: StartWorker | undefined } = {}) {
+    this.#folder = folder;
+    this.#startWorker = options.startWorker ?? startWorkerFromSource;
+  }
+
+  #ask(
+    request: WorkerRequest,
+    done: (error: Error | undefined, answer: WorkerAnswer | undefined) => void,
+    transfer: ArrayBuffer[] = [],
+  ): void {
+    if (this.#broken !== undefined || this.#worker === undefined) {
+      const error = this.#broken ?? new Error("raft log store is not open");
+      queueMicrotask(() => done(error, undefined));
+      return;
+    }
+    this.#waiting.push(done);
+    this.#worker.postMessage(request, transfer);
+  }
+
+  #break(error: Error): void {
+    this.#broken ??= error;
+    for (const done of this.#waiting.splice(0)) done(error, undefined);
+  }
+
+  open(done: StoreCallback<StoredLog>): void {
+    this.#broken = undefined;
+    this.#closing = false;
+    const worker = this.#startWorker(WORKER_DATA);
+    this.#worker = worker;
+    // Of a worker that is not the present one any more nothing is heard.
+    const current = (): boolean => this.#worker === worker;
+    worker.on("message", (answer: WorkerAnswer) => {
+      const waiting = this.#waiting.shift();
+      if (answer.kind === "fault") waiting?.(errorOf(answer.fault), undefined);
+      else waiting?.(undefined, answer);
+    });
+    worker.on("error", (error) => current() && this.#break(error as Error));
+    worker.on(
+      "exit",
+      (code) => current() && this.#break(new Error(`raft log worker ended with code ${code}`)),
+    );
+    this.#ask({ kind: "open", folder: this.#folder, recentMax: RECENT_ENTRIES }, (error, answer) => {
+      if (error !== undefined || answer?.kind !== "opened") {
+        void worker.terminate();
+        return done(error ?? new Error("raft log worker: unexpected answer"), undefined as never);
+      }
+      const { state } = answer;
+      let stored: StoredLog;
+      try {
+        stored = {
+          ...state,
+          recent: unpack(this.#folder, state.recent),
+          configurations: unpack(this.#folder, state.configurations),
+        };
+      } catch (decodeError) {
+        void worker.terminate();
+        return done(decodeError as Error, undefined as never);
+      }
+      done(undefined, stored);
+    });
+  }
+
+  write(batch: Persist, done: StoreCallback<void>): void {
+    const ops = batch.ops.map(packOp);
+    const transfer = ops.flatMap((op) =>
+      op.kind === "append" ? [op.entries.bytes.buffer as ArrayBuffer] : [],
+    );
+    this.#ask(
+      { kind: "write", batch: { ops, hardState: batch.hardState } },
+      (error) => done(error),
+      transfer,
+    );
+  }
+
+  read(from: number, through: number, bytesMax: number, done: StoreCallback<readonly LogEntry[]>): void {
+    this.#ask({ kind: "read", from, through, bytesMax }, (error, answer) => {
+      if (error !== undefined || answer?.kind !== "entries")
+        return done(error ?? new Error("raft log worker: unexpected answer"), []);
+      let entries: readonly LogEntry[];
+      try {
+        entries = unpack(this.#folder, answer.entries);
+      } catch (decodeError) {
+        return done(decodeError as Error, []);
+      }
+      done(undefined, entries);
+    });
+  }
+
+  compact(through: number, done: StoreCallback<void>): void {
+    // In parts, so that a write in between does not wait for all of it.
+    this.#ask({ kind: "compact", through }, (error, answer) => {
+      if (error === undefined && answer?.kind === "compacted" && answer.more && !this.#closing)
+        this.compact(through, done);
+      else done(error);
+    });
+  }
+
+  close(done: StoreCallback<void>): void {
+    const worker = this.#worker;
+    this.#closing = true;
+    if (worker === undefined || this.#broken !== undefined) {
+      queueMicrotask(() => done(undefined));
+      return;
+    }
+    this.#ask({ kind: "close" }, (error) => {
+      this.#broken = new Error("raft log store is closed");
+      worker.terminate().then(() => done(error), done);
+    });
+  }
+}
