@@ -33,8 +33,17 @@ export interface IncomingQuery {
 }
 
 export type SerfEvent =
-  | { readonly kind: "member-join" | "member-leave" | "member-failed" | "member-update" | "member-reap"; readonly members: readonly Member[] }
-  | { readonly kind: "user"; readonly ltime: bigint; readonly name: string; readonly payload: Uint8Array; readonly coalesce: boolean }
+  | {
+      readonly kind: "member-join" | "member-leave" | "member-failed" | "member-update" | "member-reap";
+      readonly members: readonly Member[];
+    }
+  | {
+      readonly kind: "user";
+      readonly ltime: bigint;
+      readonly name: string;
+      readonly payload: Uint8Array;
+      readonly coalesce: boolean;
+    }
   | { readonly kind: "query"; readonly query: IncomingQuery };
 
 /** A network coordinate (Vivaldi): the same shape as the model's GossipCoordinate. */
@@ -69,6 +78,8 @@ export interface KeyResponse {
   readonly numErr: number;
   readonly keys: ReadonlyMap<string, number>;
   readonly primaryKeys: ReadonlyMap<string, number>;
+  /** `<n>/<m> nodes reported failure` or `... success`, when not every node agreed; undefined when all did. */
+  readonly error?: string;
 }
 
 export interface JoinResult {
@@ -100,14 +111,18 @@ export interface SerfPool {
   cachedCoordinate(name: string): NetworkCoordinate | undefined;
   /** `info`'s serf section: keys and texts as the original prints. */
   stats(): ReadonlyMap<string, string>;
-  keyOperation(operation: "list" | "install" | "use" | "remove", key: string, relayFactor: number): Promise<KeyResponse>;
+  keyOperation(
+    operation: "list" | "install" | "use" | "remove",
+    key: string,
+    relayFactor: number,
+  ): Promise<KeyResponse>;
   /** Whether packets are encrypted. */
   readonly encrypted: boolean;
   /** Every event from now on. Returns the way to stop. */
   onEvent(handler: (event: SerfEvent) => void): () => void;
 }
 
-/** How a pool is made. Timings come from `profile` as in gossip.md 2.1 and 3.11 (Consul's own overrides included). */
+/** How a pool is made. Timings come from `profile` (profile.ts; Consul's own overrides included). */
 export interface SerfPoolOptions {
   readonly nodeName: string;
   readonly bindAddr: string;
@@ -116,7 +131,7 @@ export interface SerfPoolOptions {
   readonly advertisePort?: number;
   readonly tags: ReadonlyMap<string, string>;
   readonly profile: "lan" | "wan" | "local";
-  /** Overrides single timings; tests only. */
+  /** Overrides single timings by their name in profile.ts (`probeIntervalMs`, ...): gossip_lan, gossip_wan, -dev, tests. */
   readonly timings?: Readonly<Partial<Record<string, number>>>;
   /** File that remembers peers and clocks for rejoin; undefined keeps nothing. */
   readonly snapshotPath?: string;
@@ -132,4 +147,11 @@ export interface SerfPoolOptions {
   readonly admit?: (members: readonly Member[]) => void;
   readonly disableCoordinates?: boolean;
   readonly userEventSizeLimitBytes?: number;
+  /** Ask the pool, and give way to a majority, when another node claims our name. serf's default; Consul's is off. */
+  readonly nameConflictResolution?: boolean;
+  /** serf protocol announced: 4 as Consul (default), 5 as the serf agent. */
+  readonly serfProtocol?: 4 | 5;
+  /** Bytes before every packet that tell pools apart; peers before memberlist 0.3 do not know it. Default none. */
+  readonly label?: string;
+  readonly disableCompression?: boolean;
 }

@@ -7,6 +7,8 @@ export interface Disk {
   read(path: string): Promise<Buffer | undefined>;
   /** Replaces the file: after it resolves the new bytes survive a power cut; before, the old ones do. */
   writeAtomic(path: string, bytes: Uint8Array, options?: { readonly mode?: number }): Promise<void>;
+  /** Adds to a file's end, making it if there is none. With `sync` the bytes survive a power cut once it resolves. */
+  append(path: string, bytes: Uint8Array, options?: { readonly sync?: boolean; readonly mode?: number }): Promise<void>;
   /** Deletes a file or a folder with all in it; no error when it is not there. */
   remove(path: string): Promise<void>;
   /** Names in a folder, sorted; none when there is no such folder. */
@@ -47,6 +49,15 @@ export const realDisk: Disk = {
     await rename(temporary, path);
     await syncFolder(dirname(path));
   },
+  append: async (path, bytes, { sync = false, mode = 0o644 } = {}) => {
+    const handle = await open(path, "a", mode);
+    try {
+      await handle.writeFile(bytes);
+      if (sync) await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
   remove: (path) => rm(path, { recursive: true, force: true }),
   list: async (path) => {
     try {
@@ -68,6 +79,9 @@ export function memoryDisk(): Disk {
     read: async (path) => files.get(path),
     writeAtomic: async (path, bytes) => {
       files.set(path, Buffer.from(bytes));
+    },
+    append: async (path, bytes) => {
+      files.set(path, Buffer.concat([files.get(path) ?? Buffer.alloc(0), bytes]));
     },
     remove: async (path) => {
       for (const key of [...files.keys()]) if (key === path || key.startsWith(`${path}/`)) files.delete(key);
