@@ -25,7 +25,8 @@ const jsonKind = (v: unknown): string =>
 export type Shape =
   | { readonly kind: "string" | "bytes" | "bool" | "float" | "duration" | "time" | "any" }
   | { readonly kind: "integer"; readonly min: bigint; readonly max: bigint; readonly big: boolean }
-  | { readonly kind: "list" | "map" | "pointer"; readonly of: Type<any> } // biome-ignore lint/suspicious/noExplicitAny: any type
+  // biome-ignore lint/suspicious/noExplicitAny: of whatever type
+  | { readonly kind: "list" | "map" | "pointer"; readonly of: Type<any> }
   | { readonly kind: "struct"; readonly fields: Fields };
 
 /** A type's name, zero value, and forms. `T` is what the rest of the program holds. */

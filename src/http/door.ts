@@ -1,0 +1,400 @@
+/**
+ * The HTTP door: listens on every address of `config.httpAddrs`, finds the route, runs its handler, writes the answer. What
+ * holds for every endpoint is here; what an endpoint does is in its family's file.
+ */
+import { chmodSync, unlinkSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import type { ListenAddress } from "../agent/config/runtime-config.ts";
+import type { AgentApi } from "../agent/contract.ts";
+import type { Logger } from "../ports/log.ts";
+import { cidrTest } from "./address-filter.ts";
+import { apiRoutes } from "./api.ts";
+import { Call, plainIp, type Waiting } from "./call.ts";
+import { ConnectionLimit } from "./connection-limit.ts";
+import { REFUSALS, statusOf } from "./errors.ts";
+import { HEADER_BYTES_MAX, HEADERS_TIMEOUT_MS } from "./limits.ts";
+import { HTML_TYPE, JSON_TYPE, prettyJson, respond, TEXT_TYPE } from "./respond.ts";
+import { type Endpoint, Router } from "./router.ts";
+import type { Answer } from "./routes.ts";
+import { serveUi, type UiAssets } from "./ui-files.ts";
+import { cleanPath, escapePath, hasUnprintable, parseQuery, percentDecode } from "./url.ts";
+
+export interface HttpDoor {
+  /** Listens; rejects with the first address that cannot be had. */
+  start(): Promise<void>;
+  /** Ends what waits, lets replies under way go out, closes. */
+  close(): Promise<void>;
+  /** Where it listens: real ports where 0 was asked for. Valid after start. */
+  readonly addresses: readonly ListenAddress[];
+}
+
+export interface HttpDoorOptions {
+  /** The web page's files; without them `/ui/` answers 404. */
+  readonly ui?: UiAssets;
+}
+
+/** Milliseconds for replies under way when the door closes. */
+const CLOSE_GRACE_MS = 2_000;
+
+export function createHttpDoor(agent: AgentApi, options: HttpDoorOptions = {}): HttpDoor {
+  return new Door(agent, options);
+}
+
+class Door implements HttpDoor {
+  readonly #agent: AgentApi;
+  readonly #log: Logger;
+  readonly #router: Router;
+  readonly #limit: ConnectionLimit;
+  readonly #mayWrite: (ip: string) => boolean;
+  readonly #ui: UiAssets | undefined;
+  readonly #servers: Server[] = [];
+  readonly #waiting: Waiting = new Set();
+  /** Headers of every endpoint's reply. */
+  readonly #common: readonly string[];
+  #addresses: readonly ListenAddress[] = [];
+
+  constructor(agent: AgentApi, options: HttpDoorOptions) {
+    const { config } = agent;
+    this.#agent = agent;
+    this.#log = agent.log.named("http");
+    this.#router = new Router(apiRoutes);
+    this.#limit = new ConnectionLimit(config.limits.httpMaxConnsPerClient);
+    this.#mayWrite = cidrTest(config.allowWriteHttpFrom);
+    this.#ui = config.uiEnabled ? options.ui : undefined;
+    const common = ["Vary", "Accept-Encoding"];
+    for (const [name, value] of config.httpResponseHeaders) common.push(canonicalHeader(name), value);
+    if (config.translateWanAddrs) common.push("X-Consul-Translate-Addresses", "true");
+    this.#common = common;
+  }
+
+  get addresses(): readonly ListenAddress[] {
+    return this.#addresses;
+  }
+
+  async start(): Promise<void> {
+    const bound: ListenAddress[] = [];
+    try {
+      for (const address of this.#agent.config.httpAddrs) {
+        if (address.port < 0) continue;
+        bound.push(await this.#listen(address));
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+    this.#addresses = bound;
+  }
+
+  async close(): Promise<void> {
+    for (const abort of this.#waiting) abort.abort(new Error("agent is shutting down"));
+    const servers = this.#servers.splice(0);
+    const closed = servers.map((s) => new Promise<void>((resolve) => s.close(() => resolve())));
+    for (const s of servers) s.closeIdleConnections();
+    const force = this.#agent.clock.timer(CLOSE_GRACE_MS, () => {
+      for (const s of servers) s.closeAllConnections();
+    });
+    await Promise.all(closed);
+    force.cancel();
+  }
+
+  async #listen(address: ListenAddress): Promise<ListenAddress> {
+    const server = createServer({
+      maxHeaderSize: HEADER_BYTES_MAX,
+      requireHostHeader: false,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      // Bodies have a stall timer of their own: a restore may take longer than any fixed time.
+      requestTimeout: 0,
+      // As Go's server: an idle connection lives until its client closes it, so no request is lost to a race.
+      keepAliveTimeout: 0,
+      keepAlive: true,
+      noDelay: true,
+    });
+    server.on("connection", (socket: Socket) => void this.#limit.admit(socket));
+    const onRequest = (req: IncomingMessage, res: ServerResponse): void => this.#onRequest(req, res);
+    server.on("request", onRequest);
+    server.on("checkContinue", onRequest);
+    server.on("clientError", onClientError);
+    const { host, port } = address;
+    const unix = host.startsWith("unix://") ? host.slice("unix://".length) : undefined;
+    if (unix !== undefined) await freeSocketPath(unix);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (e: NodeJS.ErrnoException) =>
+        reject(new Error(listenError(e, address), { cause: e })),
+      );
+      server.listen(unix === undefined ? { host, port } : { path: unix }, () => resolve());
+    });
+    server.on("error", (e) => this.#log.error("listener failed", { error: e.message }));
+    this.#servers.push(server);
+    if (unix !== undefined) {
+      const { mode } = this.#agent.config.unixSockets;
+      if (mode !== "") chmodSync(unix, Number.parseInt(mode, 8));
+      return address;
+    }
+    const at = server.address() as AddressInfo;
+    return { host: at.address, port: at.port };
+  }
+
+  #onRequest(req: IncomingMessage, res: ServerResponse): void {
+    if (this.#limit.isRefused(req.socket)) return;
+    const started = this.#agent.clock.now();
+    const target = splitTarget(req.url ?? "/");
+    if (target === undefined || (req.httpVersionMinor >= 1 && req.headers.host === undefined)) {
+      const text = target === undefined ? "400 Bad Request" : "400 Bad Request: missing required Host header";
+      res.shouldKeepAlive = false;
+      return respond(req, res, 400, ["Content-Type", TEXT_TYPE, "Connection", "close"], text);
+    }
+    if (target.path === "*") return respond(req, res, 200, [], "");
+    const { path } = target;
+    if (!this.#agent.config.disableHttpUnprintableCharFilter && hasUnprintable(path))
+      return respond(req, res, 400, [], "");
+    const clean = cleanPath(path);
+    if (clean !== path) return redirect(req, res, clean, target.queryText);
+
+    const match = this.#router.match(path);
+    if (match === "slash") return redirect(req, res, `${path}/`, target.queryText);
+    if (match === undefined) return this.#onOther(req, res, path, target.queryText);
+    this.#onEndpoint(req, res, match.endpoint, path, match.rest, target.queryText, started);
+  }
+
+  #onEndpoint(
+    req: IncomingMessage,
+    res: ServerResponse,
+    endpoint: Endpoint,
+    path: string,
+    rest: string,
+    queryText: string,
+    started: number,
+  ): void {
+    const method = req.method ?? "GET";
+    const { config } = this.#agent;
+    for (const blocked of config.httpBlockEndpoints)
+      if (path.startsWith(blocked)) return this.#text(req, res, 403, REFUSALS.endpointBlocked);
+    const found = endpoint.find(method, rest);
+    if (found === undefined) {
+      const allow = `OPTIONS,${endpoint.allow}`;
+      if (method === "OPTIONS") return respond(req, res, 200, ["Allow", allow, ...this.#common], "");
+      return this.#text(req, res, 405, `method ${method} not allowed`, ["Allow", allow]);
+    }
+    if (found.method !== "GET" && !this.#mayWrite(req.socket.remoteAddress ?? ""))
+      return this.#text(req, res, 403, REFUSALS.accessRestricted);
+    // A verb sent as GET could come from a picture's address on any web page: browsers say so.
+    if (found.method !== method && isForeignPage(req))
+      return this.#text(req, res, 403, REFUSALS.accessRestricted);
+    const query = parseQuery(queryText);
+    if (query === undefined) return respond(req, res, 500, [...this.#common], "");
+
+    const call = new Call(this.#agent, req, res, { path, rest, query }, this.#waiting);
+    let answer: Answer | Promise<Answer>;
+    try {
+      if (found.namespaced) call.refuseNamespace();
+      answer = found.handler(call);
+    } catch (error) {
+      this.#fail(call, error);
+      return this.#finished(call, endpoint, method, queryText, started);
+    }
+    if (answer instanceof Promise)
+      answer.then(
+        (a) => {
+          this.#answer(call, a);
+          this.#finished(call, endpoint, method, queryText, started);
+        },
+        (error: unknown) => {
+          this.#fail(call, error);
+          this.#finished(call, endpoint, method, queryText, started);
+        },
+      );
+    else {
+      this.#answer(call, answer);
+      this.#finished(call, endpoint, method, queryText, started);
+    }
+  }
+
+  #answer(call: Call, answer: Answer): void {
+    const { req, res } = call;
+    const headers: string[] = [];
+    if (typeof answer === "string") {
+      headers.push("Content-Type", JSON_TYPE);
+      for (const h of this.#common) headers.push(h);
+      for (const h of call.headers) headers.push(h);
+      return respond(req, res, 200, headers, this.#wantsPretty(call) ? prettyJson(answer) : answer);
+    }
+    if (answer === undefined) return respond(req, res, 200, [...this.#common, ...call.headers], "");
+    if (answer.type !== undefined) headers.push("Content-Type", answer.type);
+    headers.push(...this.#common, ...call.headers);
+    if (answer.stream !== undefined) {
+      res.writeHead(answer.status, headers);
+      // The head goes out before the first line: a watcher must know that it is connected.
+      res.flushHeaders();
+      const { stream } = answer;
+      stream.on("error", () => res.destroy());
+      res.on("close", () => stream.destroy());
+      stream.pipe(res);
+      return;
+    }
+    const body = answer.body ?? "";
+    respond(
+      req,
+      res,
+      answer.status,
+      headers,
+      answer.type === JSON_TYPE && typeof body === "string" && this.#wantsPretty(call)
+        ? prettyJson(body)
+        : body,
+    );
+  }
+
+  #wantsPretty(call: Call): boolean {
+    return this.#agent.config.devMode || (call.query.size > 0 && call.query.has("pretty"));
+  }
+
+  #fail(call: Call, error: unknown): void {
+    const { req, res } = call;
+    if (res.headersSent) return void res.destroy();
+    const { status, text } = statusOf(error);
+    if (status >= 500)
+      this.#log.error("Request error", {
+        method: req.method,
+        url: hideSecrets(req.url ?? ""),
+        from: from(req),
+        error: text,
+      });
+    if (status !== 400 || !(error instanceof Error && error.name === "HttpError")) call.metaOfError();
+    // What is left of a refused body is not read: the connection cannot be used again.
+    const unread = !req.complete;
+    const extra = unread ? ["Connection", "close", ...call.headers] : call.headers;
+    if (text === "") return respond(req, res, status, [...this.#common, ...extra], "");
+    this.#text(req, res, status, text, extra);
+  }
+
+  #text(
+    req: IncomingMessage,
+    res: ServerResponse,
+    status: number,
+    text: string,
+    extra: readonly string[] = [],
+  ): void {
+    respond(req, res, status, ["Content-Type", TEXT_TYPE, ...this.#common, ...extra], text);
+  }
+
+  #finished(call: Call, endpoint: Endpoint, method: string, queryText: string, started: number): void {
+    const { clock, metrics } = this.#agent;
+    const elapsed = clock.now() - started;
+    metrics.sample(`http.${method}.${endpoint.metric}`, elapsed);
+    const url = queryText === "" ? call.path : `${call.path}?${hideSecrets(queryText)}`;
+    this.#log.debug(`Request ${method} ${url} (${formatElapsed(elapsed)}) from=${from(call.req)}`);
+  }
+
+  #onOther(req: IncomingMessage, res: ServerResponse, path: string, queryText: string): void {
+    const { config } = this.#agent;
+    if (path === "/") {
+      if (this.#ui !== undefined) return redirect(req, res, config.uiContentPath, queryText);
+      return this.#text(req, res, 200, "Consul Agent");
+    }
+    if (this.#ui !== undefined) {
+      if (`${path}/` === config.uiContentPath) return redirect(req, res, config.uiContentPath, queryText);
+      if (path.startsWith(config.uiContentPath) || path === "/robots.txt")
+        return void serveUi(
+          this.#ui,
+          req,
+          res,
+          path === "/robots.txt" ? "robots.txt" : path.slice(config.uiContentPath.length),
+          config.httpResponseHeaders,
+        );
+    }
+    respond(req, res, 404, [], "");
+  }
+}
+
+/** Path (decoded) and query (raw) of a request target; undefined when it is none. */
+function splitTarget(url: string): { readonly path: string; readonly queryText: string } | undefined {
+  let target = url;
+  if (target === "*") return { path: "*", queryText: "" };
+  if (!target.startsWith("/")) {
+    const absolute = /^[a-zA-Z][a-zA-Z0-9+.-]*:\/\/[^/?#]*/.exec(target);
+    if (absolute === null) return undefined;
+    target = target.slice(absolute[0].length);
+    if (!target.startsWith("/")) target = `/${target}`;
+  }
+  const question = target.indexOf("?");
+  const path = percentDecode(question < 0 ? target : target.slice(0, question));
+  return path === undefined ? undefined : { path, queryText: question < 0 ? "" : target.slice(question + 1) };
+}
+
+function redirect(req: IncomingMessage, res: ServerResponse, path: string, queryText: string): void {
+  const location = queryText === "" ? escapePath(path) : `${escapePath(path)}?${queryText}`;
+  const withBody = req.method === "GET" || req.method === "HEAD";
+  const body = `<a href="${location.replaceAll("&", "&amp;").replaceAll('"', "&#34;").replaceAll("<", "&lt;")}">Moved Permanently</a>.\n\n`;
+  const headers = ["Location", location];
+  if (withBody) headers.push("Content-Type", HTML_TYPE);
+  respond(req, res, 301, headers, withBody && req.method === "GET" ? body : "");
+}
+
+/** Bytes that are no request: said in Go's words, then closed. */
+function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
+  const status =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? "431 Request Header Fields Too Large"
+      : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
+        ? "408 Request Timeout"
+        : "400 Bad Request";
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Type: ${TEXT_TYPE}\r\nConnection: close\r\n\r\n${status}`, () =>
+    socket.destroySoon(),
+  );
+}
+
+/** A socket file that a dead agent left behind is removed; one that answers belongs to a living one. */
+async function freeSocketPath(path: string): Promise<void> {
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect({ path });
+    probe.once("connect", () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once("error", () => resolve(false));
+  });
+  if (alive) return;
+  try {
+    unlinkSync(path);
+  } catch (e) {
+    if ((e as NodeJS.ErrnoException).code !== "ENOENT") throw e;
+  }
+}
+
+function listenError(e: NodeJS.ErrnoException, at: ListenAddress): string {
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: "address already in use",
+    EACCES: "permission denied",
+    EADDRNOTAVAIL: "cannot assign requested address",
+    ENOENT: "no such file or directory",
+  };
+  const said = reasons[e.code ?? ""] ?? e.message;
+  if (at.host.startsWith("unix://")) return `listen unix ${at.host.slice(7)}: bind: ${said}`;
+  return `listen tcp ${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}: bind: ${said}`;
+}
+
+const isForeignPage = (req: IncomingMessage): boolean => {
+  const site = req.headers["sec-fetch-site"];
+  return site !== undefined && site !== "same-origin" && site !== "none";
+};
+
+const from = (req: IncomingMessage): string => {
+  const { remoteAddress, remotePort } = req.socket;
+  if (remoteAddress === undefined) return "@";
+  const ip = plainIp(remoteAddress);
+  return `${ip.includes(":") ? `[${ip}]` : ip}:${remotePort}`;
+};
+
+const hideSecrets = (text: string): string =>
+  text.includes("token") ? text.replace(/((?:^|[?&;])token=)[^&;]*/g, "$1<hidden>") : text;
+
+/** As Go prints a duration with three decimals. */
+function formatElapsed(ms: number): string {
+  if (ms < 1) return `${(ms * 1000).toFixed(3)}µs`;
+  return ms < 1000 ? `${ms.toFixed(3)}ms` : `${(ms / 1000).toFixed(3)}s`;
+}
+
+/** `x-test` to `X-Test`. */
+const canonicalHeader = (name: string): string =>
+  name.toLowerCase().replace(/(^|-)([a-z])/g, (_, dash: string, c: string) => dash + c.toUpperCase());

@@ -1,0 +1,31 @@
+/** Bounds of the HTTP door, each with its reason. Those that users set are in the configuration (`limits`). */
+
+/** Bytes of request line and headers: Go's server allows 1 MiB (observed: a query of 1,048,576 bytes is accepted). */
+export const HEADER_BYTES_MAX = (1 << 20) + 8192;
+
+/** Bytes of a JSON body of an endpoint that has no limit of its own. The original has none; a definition never needs more. */
+export const JSON_BODY_BYTES_MAX = 8 << 20;
+
+/** Bytes of an event's body that are read at all; what serf lets through is far less (512 encoded). */
+export const EVENT_BODY_BYTES_MAX = 64 << 10;
+
+/** Nesting of JSON bodies: Go's decoder refuses more than 10,000, which is more than a stack should be trusted with. */
+export const JSON_DEPTH_MAX = 512;
+
+/** Milliseconds for a request's head to arrive; slower clients are cut off. */
+export const HEADERS_TIMEOUT_MS = 60_000;
+
+/** Milliseconds without a byte of a body before the client is cut off. */
+export const BODY_STALL_MS = 60_000;
+
+/** Bodies from this size on are compressed for clients that accept it: below, gzip costs more than it saves. */
+export const GZIP_BYTES_MIN = 1400;
+
+/** Log lines that wait for a slow `monitor` reader before lines are dropped (the original's buffer). */
+export const MONITOR_LINES_MAX = 512;
+
+/** Bytes of output that may wait in a stream's socket buffer before its reader counts as slow. */
+export const MONITOR_BUFFER_BYTES_MAX = 1 << 20;
+
+/** Operations in one transaction. */
+export const TXN_OPS_MAX = 64;
