@@ -14,7 +14,7 @@ import {
   ptr,
   str,
   struct,
-  uint,
+  uint8,
 } from "../wire/schema.ts";
 import { QueryMeta, QueryOptions, WriteRequest } from "./query.ts";
 
@@ -73,7 +73,7 @@ export const KeyringRequest = struct("KeyringRequest", {
   Key: str,
   Datacenter: str,
   Forwarded: bool,
-  RelayFactor: uint,
+  RelayFactor: uint8,
   LocalOnly: bool,
   ...QueryOptions.fields,
 });

@@ -326,7 +326,9 @@ export class MsgpackReader {
         return v >= -9007199254740991n && v <= 9007199254740991n ? Number(v) : v;
       }
       default:
-        throw badDescriptor(b, "decodeInt");
+        throw new MsgpackError(
+          `codec.decoder: Unhandled single-byte unsigned integer value: Unrecognized descriptor byte: ${hex2(b)}`,
+        );
     }
   }
 
