@@ -111,12 +111,12 @@ export interface AgentApi extends RpcCaller {
   wanMembers(): readonly Member[];
   /** Throws AgentError ("Must be a server to join WAN cluster") or the joined texts of all failures when none was reached. Returns nodes contacted. */
   join(addresses: readonly string[], options: { readonly wan: boolean }): Promise<number>;
-  /** Graceful leave; the process ends afterwards (see `shutdown`). */
+  /** Leaves the pools gracefully. A second later the agent ends with code 0, unless the caller calls {@link shutdown} before. */
   leave(): Promise<void>;
   forceLeave(node: string, options: { readonly prune: boolean }): Promise<void>;
   /** Re-reads the configuration. Throws with the config error's text; then nothing has changed. */
   reload(): Promise<void>;
-  /** Ends the agent: closes doors, pools, server. `exitCode` is what the process will return. */
+  /** Ends the agent: closes doors, pools, server. `exitCode` of the first call is what the process will return. */
   shutdown(exitCode: number): Promise<void>;
   /** Groups of keys to texts: `info`, /v1/agent/self Stats, 8400 `stats`. */
   stats(): ReadonlyMap<string, ReadonlyMap<string, string>>;

@@ -1,0 +1,135 @@
+/** The agent's gossip pools, made from the configuration and not yet started. */
+import { join } from "node:path";
+import type { Member, SerfPool, SerfPoolOptions } from "../gossip/contract.ts";
+import { DEV_TIMINGS } from "../gossip/profile.ts";
+import { createSerfPool } from "../gossip/serf/pool.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Disk } from "../ports/disk.ts";
+import type { Logger } from "../ports/log.ts";
+import type { Metrics } from "../ports/metrics.ts";
+import type { Random } from "../ports/random.ts";
+import { lanAdmission, wanAdmission } from "../server/admission.ts";
+import { clientTags, type ServerTagOptions, serverTags } from "../server/server-metadata.ts";
+import type { GossipConfig, RuntimeConfig } from "./config/runtime-config.ts";
+import { type Keyring, loadKeyring } from "./keyring-file.ts";
+import { COMPATIBLE_VERSION, REVISION } from "./version.ts";
+
+export interface PoolPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly disk: Disk;
+}
+
+/** Timings that the user or -dev has set; the others are the pool's own. */
+function timingsOf(config: RuntimeConfig, gossip: GossipConfig): NonNullable<SerfPoolOptions["timings"]> {
+  const timings: Record<string, number> = config.devTimings ? { ...DEV_TIMINGS } : {};
+  const given = {
+    gossipIntervalMs: gossip.gossipIntervalMs,
+    gossipNodes: gossip.gossipNodes,
+    probeIntervalMs: gossip.probeIntervalMs,
+    probeTimeoutMs: gossip.probeTimeoutMs,
+    suspicionMult: gossip.suspicionMult,
+    retransmitMult: gossip.retransmitMult,
+  };
+  for (const [key, value] of Object.entries(given)) if (value !== undefined) timings[key] = value;
+  return timings;
+}
+
+function tagOptions(config: RuntimeConfig, nodeId: string): ServerTagOptions {
+  return {
+    datacenter: config.datacenter,
+    nodeId,
+    version: COMPATIBLE_VERSION,
+    revision: REVISION,
+    acls: config.acl.enabled ? "1" : "0",
+    port: config.ports.server,
+    bootstrap: config.bootstrap,
+    bootstrapExpect: config.bootstrapExpect,
+    nonVoter: config.nonVotingServer,
+    ...(config.ports.serfWan > 0 ? { wanJoinPort: config.ports.serfWan } : {}),
+  };
+}
+
+/** What both pools have in common. */
+function poolOptions(
+  config: RuntimeConfig,
+  keyring: Keyring,
+  pool: "local" | "remote",
+): Pick<
+  SerfPoolOptions,
+  | "keys"
+  | "encryptVerifyIncoming"
+  | "encryptVerifyOutgoing"
+  | "onKeysChanged"
+  | "snapshotPath"
+  | "rejoinAfterLeave"
+  | "disableCoordinates"
+> {
+  return {
+    keys: keyring.keys,
+    encryptVerifyIncoming: config.encryptVerifyIncoming,
+    encryptVerifyOutgoing: config.encryptVerifyOutgoing,
+    rejoinAfterLeave: config.rejoinAfterLeave,
+    disableCoordinates: config.disableCoordinates,
+    ...(keyring.save === undefined ? {} : { onKeysChanged: keyring.save }),
+    ...(config.dataDir === undefined ? {} : { snapshotPath: join(config.dataDir, "serf", `${pool}.snapshot`) }),
+  };
+}
+
+const keyringOf = (config: RuntimeConfig, pool: "local" | "remote", ports: PoolPorts): Promise<Keyring> =>
+  loadKeyring(
+    { dataDir: config.dataDir, pool, encrypt: config.encrypt, disableFile: config.disableKeyringFile },
+    ports,
+  );
+
+export async function createLanPool(
+  config: RuntimeConfig,
+  nodeId: string,
+  ports: PoolPorts,
+): Promise<SerfPool> {
+  const tags = tagOptions(config, nodeId);
+  const admit = lanAdmission({ nodeName: config.nodeName, nodeId, datacenter: config.datacenter });
+  return createSerfPool(
+    {
+      ...poolOptions(config, await keyringOf(config, "local", ports), "local"),
+      nodeName: config.nodeName,
+      bindAddr: config.serfLanBindAddr,
+      bindPort: config.ports.serfLan,
+      advertiseAddr: config.advertiseAddr,
+      advertisePort: config.ports.serfLan,
+      tags: config.server ? serverTags(tags, "lan") : clientTags(tags),
+      profile: "lan",
+      timings: timingsOf(config, config.gossipLan),
+      reconnectTimeoutMs: config.reconnectTimeoutLanMs,
+      admit: (members: readonly Member[]) => admit(members),
+    },
+    ports,
+  );
+}
+
+/** undefined on clients and where the pool is off. */
+export async function createWanPool(
+  config: RuntimeConfig,
+  nodeId: string,
+  ports: PoolPorts,
+): Promise<SerfPool | undefined> {
+  if (!config.server || config.ports.serfWan <= 0) return undefined;
+  return createSerfPool(
+    {
+      ...poolOptions(config, await keyringOf(config, "remote", ports), "remote"),
+      nodeName: `${config.nodeName}.${config.datacenter}`,
+      bindAddr: config.serfWanBindAddr,
+      bindPort: config.ports.serfWan,
+      advertiseAddr: config.advertiseAddrWan,
+      advertisePort: config.ports.serfWan,
+      tags: serverTags(tagOptions(config, nodeId), "wan"),
+      profile: "wan",
+      timings: timingsOf(config, config.gossipWan),
+      reconnectTimeoutMs: config.reconnectTimeoutWanMs,
+      admit: wanAdmission(),
+    },
+    ports,
+  );
+}
