@@ -1,0 +1,58 @@
+/**
+ * Who answers a request, and whether a failed one may be sent again. Pure: the rules as Consul 1.8.7 shows them on the wire.
+ */
+import type { MethodScope } from "../model/methods.ts";
+import type { Random } from "../ports/random.ts";
+import { ERROR_TEXT } from "./errors.ts";
+import { RETRY_JITTER_FRACTION } from "./limits.ts";
+
+/** What of a request the decision looks at. */
+export interface Routed {
+  /** undefined: the request has no such field. */
+  readonly Datacenter?: string;
+  readonly AllowStale?: boolean;
+}
+
+export interface RoutingState {
+  readonly datacenter: string;
+  readonly isLeader: boolean;
+  readonly leaving: boolean;
+  /** Whether another server is known to lead. */
+  readonly knownLeader: boolean;
+  /** This server has ever led or heard a leader; before that it has nothing to serve. */
+  readonly hadLeader: boolean;
+}
+
+export type Route =
+  | { readonly kind: "local" }
+  | { readonly kind: "datacenter"; readonly datacenter: string }
+  | { readonly kind: "leader" }
+  /** Wait for a leader and decide again. */
+  | { readonly kind: "hold" }
+  | { readonly kind: "no-leader" };
+
+/** Decision for a request that is of `scope`; `primary` requests have their datacenter rewritten before. */
+export function route(scope: MethodScope, request: Routed, state: RoutingState): Route {
+  if (scope === "local") return { kind: "local" };
+  // An empty datacenter is foreign to forwarded methods (agents always fill it), but ours to Status.*.
+  const foreign = scope === "dc" && request.Datacenter === "" ? false : request.Datacenter !== state.datacenter;
+  if (foreign && request.Datacenter !== undefined) return { kind: "datacenter", datacenter: request.Datacenter };
+  if (scope === "dc") return { kind: "local" };
+  if (request.AllowStale === true && state.hadLeader) return { kind: "local" };
+  if (state.leaving) return { kind: "no-leader" };
+  if (state.isLeader) return { kind: "local" };
+  return state.knownLeader ? { kind: "leader" } : { kind: "hold" };
+}
+
+/** Whether the call may be repeated: nobody has taken it up, or it is a read whose connection went away. */
+export function mayRetry(error: string, isRead: boolean): boolean {
+  if (error.includes(ERROR_TEXT.noLeader)) return true;
+  return isRead && (error.includes("stream closed") || error.includes("session shutdown"));
+}
+
+/** Milliseconds to wait before the next try. */
+export const retryDelayMs = (random: Random, holdTimeoutMs: number): number =>
+  (random.float() * holdTimeoutMs) / RETRY_JITTER_FRACTION;
+
+/** Text of an error that came back over the pool. */
+export const remoteCallError = (text: string): string => `rpc error making call: ${text}`;

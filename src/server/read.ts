@@ -1,0 +1,127 @@
+/**
+ * How a read is answered: consistency first, then the query, then, for a blocking query, waiting until what it read changes.
+ * One for all endpoints.
+ */
+import type { QueryMeta } from "../model/query.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Metrics } from "../ports/metrics.ts";
+import type { Random } from "../ports/random.ts";
+import type { StateStore } from "../state/state-store.ts";
+import type { Query, TrackedRead } from "../state/tracked-read.ts";
+import type { Call } from "./dispatcher.ts";
+import { BLOCKING_JITTER_FRACTION } from "./limits.ts";
+
+/** The query options that decide how a read is answered. */
+export interface ReadOptions {
+  readonly MinQueryIndex: number;
+  /** Nanoseconds. */
+  readonly MaxQueryTime: bigint;
+  readonly RequireConsistent: boolean;
+}
+
+export interface ReaderParts {
+  readonly store: StateStore;
+  readonly defaultQueryTimeMs: number;
+  readonly maxQueryTimeMs: number;
+  /** Metadata of an answer of this moment, index 0. */
+  readonly meta: () => QueryMeta;
+  readonly consistentRead: () => Promise<void>;
+}
+
+/** Milliseconds that a blocking query waits before the jitter. */
+export function queryTimeMs(asked: bigint, parts: { readonly defaultQueryTimeMs: number; readonly maxQueryTimeMs: number }): number {
+  if (asked <= 0n) return parts.defaultQueryTimeMs;
+  return Math.min(Number(asked / 1_000n) / 1_000, parts.maxQueryTimeMs);
+}
+
+export class Reader {
+  readonly #parts: ReaderParts;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #metrics: Metrics;
+  readonly #stops = new Set<() => void>();
+  #blocking = 0;
+  #stopped = false;
+
+  constructor(parts: ReaderParts, ports: { readonly clock: Clock; readonly random: Random; readonly metrics: Metrics }) {
+    this.#parts = parts;
+    this.#clock = ports.clock;
+    this.#random = ports.random;
+    this.#metrics = ports.metrics;
+  }
+
+  /** Blocking queries that wait at the moment. */
+  get blocking(): number {
+    return this.#blocking;
+  }
+
+  /** The server stops: waiting reads end with what they have. */
+  stop(): void {
+    this.#stopped = true;
+    for (const end of [...this.#stops]) end();
+  }
+
+  async read<T, R extends object>(
+    request: ReadOptions,
+    call: Call,
+    query: Query<T>,
+    shape: (value: T) => R,
+  ): Promise<R & QueryMeta> {
+    if (request.RequireConsistent) await this.#parts.consistentRead();
+    this.#metrics.count("rpc.query");
+    let read = this.#parts.store.read(query);
+    if (request.MinQueryIndex > 0 && read.index <= request.MinQueryIndex) read = await this.#wait(request, call, query, read);
+    const meta = this.#parts.meta();
+    return { ...shape(read.value), ...meta, Index: read.index };
+  }
+
+  /** Evaluates again at each change until the index passes the caller's, the time is over, or the state was replaced. */
+  async #wait<T>(request: ReadOptions, call: Call, query: Query<T>, first: TrackedRead<T>): Promise<TrackedRead<T>> {
+    const wait = queryTimeMs(request.MaxQueryTime, this.#parts);
+    const deadline = this.#clock.now() + wait + (this.#random.float() * wait) / BLOCKING_JITTER_FRACTION;
+    let read = first;
+    this.#metrics.gauge("rpc.queries_blocking", ++this.#blocking);
+    try {
+      while (read.index <= request.MinQueryIndex) {
+        const woken = await this.#untilChange(read, deadline, call.signal);
+        const replaced = read.abandoned;
+        if (woken && request.RequireConsistent) await this.#parts.consistentRead();
+        read = this.#parts.store.read(query);
+        if (!woken || replaced) break;
+      }
+      return read;
+    } finally {
+      this.#metrics.gauge("rpc.queries_blocking", --this.#blocking);
+    }
+  }
+
+  /** True when the read may have changed, false at the deadline or when the server stops; rejects when the caller is gone. */
+  #untilChange(read: TrackedRead<unknown>, deadline: number, signal: AbortSignal | undefined): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      if (this.#stopped) return resolve(false);
+      const undo: (() => void)[] = [];
+      let over = false;
+      const finish = (settle: () => void): void => {
+        if (over) return;
+        over = true;
+        for (const step of undo) step();
+        settle();
+      };
+      const onStop = (): void => finish(() => resolve(false));
+      this.#stops.add(onStop);
+      undo.push(() => this.#stops.delete(onStop));
+      const timer = this.#clock.timer(deadline - this.#clock.now(), () => finish(() => resolve(false)));
+      undo.push(() => timer.cancel());
+      if (signal !== undefined) {
+        const onAbort = (): void => finish(() => reject(signal.reason));
+        signal.addEventListener("abort", onAbort, { once: true });
+        undo.push(() => signal.removeEventListener("abort", onAbort));
+      }
+      const unsubscribe = read.onChange(() => finish(() => resolve(true)));
+      // It may have changed at once, when there was nothing to unsubscribe yet.
+      if (over) unsubscribe();
+      else undo.push(unsubscribe);
+    });
+  }
+}

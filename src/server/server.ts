@@ -1,0 +1,581 @@
+/**
+ * A server: the one wiring place of raft, state store, gossip, RPC and the leader's duties. Read contract.ts first for what an agent
+ * sees of it, then forwarding.ts for who answers what, read.ts for how reads are answered, leader.ts for what only a leader does.
+ */
+import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
+import { DCSpecificRequest } from "../model/catalog.ts";
+import { Session } from "../model/kv.ts";
+import { AutopilotConfig } from "../model/operator.ts";
+import type { QueryMeta } from "../model/query.ts";
+import { sleep, type Timer } from "../ports/clock.ts";
+import type { Logger } from "../ports/log.ts";
+import { SUFFRAGE, type RaftNode } from "../raft/contract.ts";
+import { createRaft } from "../raft/raft.ts";
+import { createRpcListener, type RpcListener } from "../rpc/listener.ts";
+import { RpcPool } from "../rpc/pool.ts";
+import { RpcServer } from "../rpc/rpc-server.ts";
+import { IDLE_CLOSE_SERVER_MS, IDLE_STREAMS_SERVER } from "../rpc/limits.ts";
+import { autopilotConfig } from "../state/autopilot.ts";
+import { checksInState, nodeCheck } from "../state/health.ts";
+import { getNode, getNodeById, nodeServices } from "../state/catalog.ts";
+import type { CommandBody, CommandKind } from "../state/commands.ts";
+import { StateFsm } from "../state/fsm.ts";
+import { sessionList } from "../state/session.ts";
+import { StateStore } from "../state/state-store.ts";
+import type { Query } from "../state/tracked-read.ts";
+import { Autopilot } from "./autopilot.ts";
+import { minRaftVersion, planBootstrap } from "./bootstrap.ts";
+import { Committer } from "./committer.ts";
+import type { ServerApi, ServerOptions, ServerPorts, ServerTimings, SnapshotReply, SnapshotSaveOrRestore } from "./contract.ts";
+import { CoordinateBuffer } from "./coordinate-buffer.ts";
+import type { ServerCore } from "./core.ts";
+import { type Call, Dispatcher } from "./dispatcher.ts";
+import { createHandlers } from "./endpoints.ts";
+import { errorText, ServerError } from "./errors.ts";
+import type { RoutingState } from "./forwarding.ts";
+import { retryDelayMs } from "./forwarding.ts";
+import { Leader, type LeaderView, type LeaderWriter } from "./leader.ts";
+import { BOOTSTRAP_PEERS_ATTEMPTS_MAX } from "./limits.ts";
+import { Membership } from "./membership.ts";
+import { type ReadOptions, Reader } from "./read.ts";
+import { CONSUL_SERVICE_ID, SERF_CHECK_ID } from "./reconcile.ts";
+import { hostPort, type ServerInfo } from "./server-metadata.ts";
+import { SessionTimers } from "./session-timers.ts";
+import { SnapshotEndpoint } from "./snapshot.ts";
+import { raftStats } from "./status.ts";
+import { DEFAULT_TIMINGS } from "./timings.ts";
+import { TombstoneGc } from "./tombstone-gc.ts";
+
+const NS_PER_MS = 1_000_000;
+/** Poll for the own removal from raft while leaving. */
+const LEAVE_POLL_MS = 50;
+
+export class Server implements ServerApi, ServerCore {
+  readonly options: ServerOptions;
+  readonly timings: ServerTimings;
+  readonly clock;
+  readonly random;
+  readonly log: Logger;
+  readonly metrics;
+  readonly lan;
+  readonly wan;
+  readonly store: StateStore;
+  readonly coordinates = new CoordinateBuffer();
+  readonly sessionTimers: SessionTimers;
+  readonly #ports: ServerPorts;
+  readonly #pool: RpcPool;
+  readonly #tombstones: TombstoneGc;
+  readonly #reader: Reader;
+  readonly #serverUp = new Set<() => void>();
+  readonly #leaderWakers = new Set<() => void>();
+  readonly #fsm: StateFsm;
+  /** Made in {@link start}, when the port is known. */
+  #parts: Parts | undefined;
+  #listener: RpcListener | undefined;
+  #coordinateTimer: Timer | undefined;
+  #everLed = false;
+  #leaving = false;
+  #stopped = false;
+  #bootstrapping = false;
+  #bootstrapOver = false;
+
+  constructor(options: ServerOptions, ports: ServerPorts) {
+    this.options = options;
+    this.timings = { ...DEFAULT_TIMINGS, ...options.timings };
+    this.#ports = ports;
+    this.clock = ports.clock;
+    this.random = ports.random;
+    this.metrics = ports.metrics;
+    this.log = ports.log.named("consul");
+    this.lan = ports.lan;
+    this.wan = ports.wan;
+    this.#tombstones = new TombstoneGc(
+      {
+        ttlMs: this.timings.tombstoneTtlMs,
+        granularityMs: this.timings.tombstoneGranularityMs,
+        expired: (index) => void this.#reapTombstones(index),
+      },
+      ports,
+    );
+    this.store = new StateStore({ clock: ports.clock, onTombstone: (index) => this.#tombstones.hint(index) });
+    this.#fsm = new StateFsm(this.store);
+    this.#pool = new RpcPool({ idleCloseMs: IDLE_CLOSE_SERVER_MS, idleStreamsMax: IDLE_STREAMS_SERVER }, ports);
+    this.#reader = new Reader(
+      {
+        store: this.store,
+        defaultQueryTimeMs: options.defaultQueryTimeMs,
+        maxQueryTimeMs: options.maxQueryTimeMs,
+        meta: () => this.queryMeta(),
+        consistentRead: () => this.consistentRead(),
+      },
+      ports,
+    );
+    this.sessionTimers = new SessionTimers(
+      { destroy: (id) => this.#destroySession(id), retryBaseMs: this.timings.sessionDestroyRetryBaseMs },
+      { ...ports, log: this.log },
+    );
+  }
+
+  async start(): Promise<void> {
+    try {
+      const rpc = new RpcServer(
+        (method, request, context) => this.#serve(method, request, { signal: context.signal, from: context.from }),
+        {},
+        { log: this.#ports.log.named("rpc"), metrics: this.metrics },
+      );
+      const { bindAddr: host, port, rpcMaxConnsPerClient, rpcHandshakeTimeoutMs } = this.options;
+      this.#listener = createRpcListener(
+        { host, port, connsPerClientMax: rpcMaxConnsPerClient, handshakeTimeoutMs: rpcHandshakeTimeoutMs },
+        {
+          rpc,
+          raft: (connection, head, from) => {
+            if (this.#parts === undefined) connection.destroy();
+            else this.#parts.raft.accept(connection, head, from);
+          },
+          snapshot: (request, body) => this.#need().snapshots.serve(request, body),
+        },
+        { ...this.#ports, log: this.#ports.log.named("rpc") },
+      );
+      await this.#listener.start();
+      const parts = this.#assemble();
+      this.#parts = parts;
+      await parts.raft.start();
+      await this.#bootstrapAlone(parts.raft);
+      parts.membership.start();
+      await this.lan.start();
+      await this.wan?.start();
+      this.#scheduleCoordinates();
+    } catch (error) {
+      await this.shutdown();
+      throw error;
+    }
+  }
+
+  get addresses(): { readonly rpc: { readonly host: string; readonly port: number } } {
+    const address = this.#listener!.address;
+    return { rpc: { host: address.address, port: address.port } };
+  }
+
+  get isLeader(): boolean {
+    return this.#parts?.raft.role === "leader";
+  }
+
+  get raft(): RaftNode {
+    return this.#need().raft;
+  }
+
+  get autopilot(): Autopilot {
+    return this.#need().autopilot;
+  }
+
+  rpc<M extends MethodName>(
+    method: M,
+    request: MethodRequest<M>,
+    options: { readonly signal?: AbortSignal } | Call = {},
+  ): Promise<MethodReply<M>> {
+    return this.#serve(method, request, { signal: options.signal, from: "from" in options ? options.from : "" });
+  }
+
+  onServerUp(handler: () => void): () => void {
+    this.#serverUp.add(handler);
+    return () => this.#serverUp.delete(handler);
+  }
+
+  snapshot(request: SnapshotSaveOrRestore, body: AsyncIterable<Uint8Array>): Promise<SnapshotReply> {
+    return this.#need().snapshots.request(request, body);
+  }
+
+  async forceLeave(node: string, options: { readonly prune: boolean }): Promise<void> {
+    await this.lan.forceLeave(node, options);
+    if (this.wan === undefined) return;
+    const suffix = `.${this.options.datacenter}`;
+    await this.wan.forceLeave(node.endsWith(suffix) ? node : `${node}${suffix}`, options);
+  }
+
+  async leave(): Promise<void> {
+    const { raft } = this.#need();
+    this.log.info("server starting leave");
+    const wasLeader = raft.role === "leader";
+    if (wasLeader && raft.configuration.servers.length > 1)
+      try {
+        await raft.removeServer(this.options.nodeId);
+      } catch (error) {
+        this.log.error("failed to remove ourself as raft peer", { error: errorText(error) });
+      }
+    await this.wan?.leave().catch((error) => this.log.error("failed to leave WAN Serf cluster", { error: errorText(error) }));
+    await this.lan.leave().catch((error) => this.log.error("failed to leave LAN Serf cluster", { error: errorText(error) }));
+    // Only now: clients have seen us leave, and go to another server when we refuse them.
+    this.#leaving = true;
+    this.#wakeHeld();
+    this.log.info("Waiting to drain RPC traffic", { drain_time: `${this.options.leaveDrainTimeMs / 1000}s` });
+    await sleep(this.clock, this.options.leaveDrainTimeMs);
+    if (wasLeader) return;
+    const deadline = this.clock.now() + this.timings.leaveRaftRemovalMs;
+    const present = (): boolean => raft.configuration.servers.some((s) => s.id === this.options.nodeId);
+    while (present() && this.clock.now() < deadline) await sleep(this.clock, LEAVE_POLL_MS);
+    if (present()) this.log.warn("failed to leave raft configuration gracefully, timeout");
+  }
+
+  async shutdown(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#leaving = true;
+    this.#coordinateTimer?.cancel();
+    this.#reader.stop();
+    this.#wakeHeld();
+    this.#parts?.membership.stop();
+    await this.#parts?.leader.lose();
+    await this.lan.shutdown();
+    await this.wan?.shutdown();
+    await this.#parts?.raft.shutdown();
+    await this.#pool.close();
+    await this.#listener?.close();
+  }
+
+  stats(): ReadonlyMap<string, ReadonlyMap<string, string>> {
+    const { raft, membership } = this.#need();
+    const out = new Map<string, ReadonlyMap<string, string>>([
+      [
+        "consul",
+        new Map([
+          ["acl", "disabled"],
+          ["bootstrap", String(this.options.bootstrap || this.options.bootstrapExpect === 1)],
+          ["known_datacenters", String(membership.datacenters().length)],
+          ["leader", String(this.isLeader)],
+          ["leader_addr", raft.leader?.address ?? ""],
+          ["server", "true"],
+        ]),
+      ],
+      ["raft", raft.stats()],
+      ["serf_lan", this.lan.stats()],
+    ]);
+    if (this.wan !== undefined) out.set("serf_wan", this.wan.stats());
+    return out;
+  }
+
+  // What the endpoints use (ServerCore).
+
+  commit<K extends CommandKind>(kind: K, body: CommandBody<K>): Promise<unknown> {
+    return this.#need().committer.commit(kind, body);
+  }
+
+  read<T, R extends object>(request: ReadOptions, call: Call, query: Query<T>, shape: (value: T) => R): Promise<R & QueryMeta> {
+    return this.#reader.read(request, call, query, shape);
+  }
+
+  queryMeta(): QueryMeta {
+    const raft = this.raft;
+    if (raft.role === "leader") return { Index: 0, LastContact: 0n, KnownLeader: true, ConsistencyLevel: "" };
+    const contact = raft.lastContactMs;
+    return {
+      Index: 0,
+      LastContact: contact === undefined ? 0n : BigInt(Math.round(contact * NS_PER_MS)),
+      KnownLeader: raft.leader !== undefined,
+      ConsistencyLevel: "",
+    };
+  }
+
+  async consistentRead(): Promise<void> {
+    const { raft, leader } = this.#need();
+    const started = this.clock.now();
+    await raft.verifyLeader();
+    const deadline = started + this.options.rpcHoldTimeoutMs;
+    while (!leader.readyForConsistentReads) {
+      if (this.clock.now() >= deadline || this.#leaving) throw new ServerError("notReadyForConsistentReads");
+      await sleep(this.clock, retryDelayMs(this.random, this.options.rpcHoldTimeoutMs));
+    }
+    this.metrics.sample("rpc.consistentRead", this.clock.now() - started);
+  }
+
+  servers(): readonly ServerInfo[] {
+    return this.#need().membership.servers();
+  }
+
+  minRaftVersion(): number {
+    return minRaftVersion(this.servers());
+  }
+
+  autopilotConfig(): AutopilotConfig | null {
+    return this.store.peek(autopilotConfig).value ?? null;
+  }
+
+  datacenters(): readonly string[] {
+    return this.#need().membership.datacenters();
+  }
+
+  routing(): RoutingState {
+    const { raft } = this.#need();
+    return {
+      datacenter: this.options.datacenter,
+      isLeader: raft.role === "leader",
+      leaving: this.#leaving,
+      knownLeader: raft.leader !== undefined && raft.leader.id !== this.options.nodeId,
+      hadLeader: this.#everLed || raft.role === "leader" || raft.lastContactMs !== undefined,
+    };
+  }
+
+  async callDatacenter<M extends MethodName>(
+    datacenter: string,
+    method: M,
+    request: MethodRequest<M>,
+    call: Call,
+  ): Promise<MethodReply<M>> {
+    if (datacenter === this.options.datacenter) return this.#serve(method, request, call);
+    return this.#need().dispatcher.callDatacenter(datacenter, method, request, call);
+  }
+
+  #serve<M extends MethodName>(method: M, request: MethodRequest<M>, call: Call): Promise<MethodReply<M>> {
+    if (this.#stopped) return Promise.reject(new ServerError("noLeader"));
+    return this.#need().dispatcher.dispatch(method, request, call);
+  }
+
+  #need(): Parts {
+    if (this.#parts === undefined) throw new ServerError("noLeader");
+    return this.#parts;
+  }
+
+  /** Everything that needs to know the port. */
+  #assemble(): Parts {
+    const { options, timings, log } = this;
+    const ports = { ...this.#ports, log };
+    const address = hostPort(options.advertiseAddr, this.addresses.rpc.port);
+    const raft = createRaft(
+      {
+        ...options.raft,
+        id: options.nodeId,
+        address,
+        dataDir: options.dataDir,
+      },
+      { ...this.#ports, log: this.#ports.log.named("raft"), fsm: this.#fsm, dial: this.#pool.dialRaft },
+    );
+    const membership: Membership = new Membership(
+      {
+        datacenter: options.datacenter,
+        lan: this.lan,
+        wan: this.wan,
+        floodIntervalMs: timings.floodIntervalMs,
+        onMember: (member, reaped) => leader.onMember(member, reaped),
+        onServerJoin: () => void this.#maybeBootstrap(),
+        onNewLeader: () => {
+          for (const handler of [...this.#serverUp]) handler();
+        },
+      },
+      ports,
+    );
+    const autopilot = new Autopilot(
+      {
+        nodeId: options.nodeId,
+        datacenter: options.datacenter,
+        timings,
+        raft,
+        lan: this.lan,
+        wan: this.wan,
+        servers: () => membership.servers(),
+        config: () => this.autopilotConfig(),
+        stats: async (server, timeoutMs) =>
+          server.id === options.nodeId ? raftStats(raft) : this.#pool.call(server.address, "Status.RaftStats", {}, { timeoutMs }),
+      },
+      { ...ports, log: this.#ports.log.named("autopilot") },
+    );
+    const committer = new Committer(raft, timings, ports);
+    const leader = new Leader(
+      {
+        nodeName: options.nodeName,
+        datacenter: options.datacenter,
+        timings,
+        raft,
+        lan: this.lan,
+        view: this.#leaderView(),
+        writer: this.#leaderWriter(committer),
+        autopilot,
+        sessions: this.sessionTimers,
+        tombstones: this.#tombstones,
+        initialAutopilot: AutopilotConfig.make({
+          CleanupDeadServers: options.autopilot.cleanupDeadServers,
+          LastContactThreshold: BigInt(options.autopilot.lastContactThresholdMs * NS_PER_MS),
+          MaxTrailingLogs: options.autopilot.maxTrailingLogs,
+          MinQuorum: options.autopilot.minQuorum,
+          ServerStabilizationTime: BigInt(options.autopilot.serverStabilizationTimeMs * NS_PER_MS),
+        }),
+      },
+      ports,
+    );
+    const dispatcher = new Dispatcher(
+      {
+        handlers: createHandlers(this),
+        routing: () => this.routing(),
+        primaryDatacenter: options.primaryDatacenter,
+        holdTimeoutMs: options.rpcHoldTimeoutMs,
+        call: (to, method, request, o) => this.#pool.call(to, method, request, o),
+        leaderAddress: () => (raft.role === "leader" ? undefined : raft.leader?.address),
+        remoteServer: (datacenter) => membership.remoteServer(datacenter),
+        onLeaderChange: (wake) => {
+          this.#leaderWakers.add(wake);
+          return () => this.#leaderWakers.delete(wake);
+        },
+      },
+      ports,
+    );
+    const snapshots = new SnapshotEndpoint(this, {
+      pool: this.#pool,
+      membership,
+      reassertLeadership: () => leader.reassert(),
+    });
+    raft.onChange(({ role }) => {
+      if (role === "leader") {
+        this.#everLed = true;
+        leader.acquire();
+      } else void leader.lose();
+      this.#wakeHeld();
+    });
+    return { raft, membership, autopilot, committer, leader, dispatcher, snapshots };
+  }
+
+  #leaderView(): LeaderView {
+    const { store } = this;
+    return {
+      member: (name) => ({
+        node: store.peek((view) => getNode(view, name)).value ?? null,
+        consulService: store.peek((view) => nodeServices(view, name)).value?.Services?.get(CONSUL_SERVICE_ID) ?? undefined,
+        serfHealth: store.peek((view) => nodeCheck(view, name, SERF_CHECK_ID)).value,
+      }),
+      serfChecks: () => store.peek((view) => checksInState(view, "any")).value.filter((c) => c.CheckID === SERF_CHECK_ID),
+      serverOf: (name) => {
+        const found = store.peek((view) => nodeServices(view, name)).value;
+        const service = found?.Services?.get(CONSUL_SERVICE_ID);
+        if (found?.Node == null || service == null) return undefined;
+        return { id: found.Node.ID, address: hostPort(found.Node.Address, service.Port) };
+      },
+      sessions: () => store.peek(sessionList).value,
+      autopilotConfig: () => this.autopilotConfig(),
+    };
+  }
+
+  #leaderWriter(committer: Committer): LeaderWriter {
+    return {
+      register: async (request) => void (await committer.commit("register", request)),
+      deregister: async (request) => void (await committer.commit("deregister", request)),
+      setAutopilotConfig: async (Config) =>
+        void (await committer.commit("autopilot", {
+          Datacenter: "",
+          Config,
+          CAS: false,
+          Token: "",
+        })),
+    };
+  }
+
+  /** Raft version of a server that gossip does not show, from the metadata of its `consul` service; "" when unknown. */
+  raftVersionInCatalog(id: string): string {
+    const node = this.store.peek((view) => getNodeById(view, id)).value;
+    if (node === undefined) return "";
+    const services = this.store.peek((view) => nodeServices(view, node.Node)).value?.Services;
+    return services?.get(CONSUL_SERVICE_ID)?.Meta?.get("raft_version") ?? "";
+  }
+
+  async #bootstrapAlone(raft: RaftNode): Promise<void> {
+    const { bootstrap, bootstrapExpect, nodeId, advertiseAddr } = this.options;
+    if ((!bootstrap && bootstrapExpect !== 1) || raft.hasState) return;
+    const address = hostPort(advertiseAddr, this.addresses.rpc.port);
+    await raft.bootstrap({ servers: [{ id: nodeId, address, suffrage: SUFFRAGE.voter }] });
+  }
+
+  /** `-bootstrap-expect N`: forms the cluster once N servers are seen and none of them has peers. */
+  async #maybeBootstrap(): Promise<void> {
+    const { bootstrapExpect: expect, datacenter } = this.options;
+    if (expect < 2 || this.#bootstrapOver || this.#bootstrapping || this.#parts === undefined) return;
+    const { raft, membership } = this.#parts;
+    if (raft.hasState || raft.lastIndex !== 0) {
+      this.#bootstrapOver = true;
+      return;
+    }
+    const plan = planBootstrap(membership.servers(), { datacenter, expect });
+    if (plan.kind === "abort") this.log.error(plan.log);
+    if (plan.kind !== "ask") return;
+    this.#bootstrapping = true;
+    try {
+      for (const server of plan.servers)
+        if (server.id !== this.options.nodeId && (await this.#hasPeers(server))) {
+          this.log.info("Existing Raft peers reported by server, disabling bootstrap mode", { server: server.name });
+          this.#bootstrapOver = true;
+          return;
+        }
+      if (this.#stopped || raft.hasState || raft.lastIndex !== 0) return;
+      const addresses = plan.configuration.servers.map((s) => s.address).join(",");
+      this.log.info("Found expected number of peers, attempting bootstrap", { peers: addresses });
+      await raft.bootstrap(plan.configuration);
+      this.#bootstrapOver = true;
+    } catch (error) {
+      this.log.error("Failed to bootstrap cluster", { error: errorText(error) });
+    } finally {
+      this.#bootstrapping = false;
+    }
+  }
+
+  async #hasPeers(server: ServerInfo): Promise<boolean> {
+    const request = { ...EMPTY_DC_REQUEST, Datacenter: this.options.datacenter };
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const peers = await this.#pool.call(server.address, "Status.Peers", request, { timeoutMs: this.options.rpcHoldTimeoutMs });
+        return (peers ?? []).length > 0;
+      } catch (error) {
+        if (attempt + 1 >= BOOTSTRAP_PEERS_ATTEMPTS_MAX || this.#stopped) throw error;
+        this.log.error("Failed to confirm peer status for server (will retry).", { server: server.name, error: errorText(error) });
+        await sleep(this.clock, this.timings.bootstrapRetryBaseMs * 2 ** attempt);
+      }
+    }
+  }
+
+  async #destroySession(id: string): Promise<void> {
+    await this.commit("session", {
+      Datacenter: this.options.datacenter,
+      Op: "destroy",
+      Session: Session.make({ ID: id }),
+      Token: "",
+    });
+  }
+
+  async #reapTombstones(ReapIndex: number): Promise<void> {
+    if (!this.isLeader) return;
+    try {
+      await this.commit("tombstone", { Datacenter: this.options.datacenter, Op: "reap", ReapIndex, Token: "" });
+    } catch (error) {
+      this.log.error("failed to reap tombstones", { up_to: ReapIndex, error: errorText(error) });
+    }
+  }
+
+  #scheduleCoordinates(): void {
+    this.#coordinateTimer = this.clock.timer(this.timings.coordinateFlushMs, () => {
+      void this.#flushCoordinates().finally(() => {
+        if (!this.#stopped) this.#scheduleCoordinates();
+      });
+    });
+  }
+
+  async #flushCoordinates(): Promise<void> {
+    for (const batch of this.coordinates.flush())
+      try {
+        await this.commit("coordinateBatch", batch);
+      } catch (error) {
+        if (!this.#stopped) this.log.warn("Batch update failed", { error: errorText(error) });
+      }
+  }
+
+  #wakeHeld(): void {
+    for (const wake of [...this.#leaderWakers]) wake();
+  }
+}
+
+const EMPTY_DC_REQUEST = DCSpecificRequest.zero();
+
+interface Parts {
+  readonly raft: RaftNode;
+  readonly membership: Membership;
+  readonly autopilot: Autopilot;
+  readonly committer: Committer;
+  readonly leader: Leader;
+  readonly dispatcher: Dispatcher;
+  readonly snapshots: SnapshotEndpoint;
+}
+
+export const createServer = (options: ServerOptions, ports: ServerPorts): ServerApi => new Server(options, ports);
