@@ -5,7 +5,7 @@
  *   response = str error ("" = none), map or nil
  */
 import { MsgpackError, MsgpackReader, MsgpackWriter } from "../wire/msgpack.ts";
-import { bool, bytes, decode, encode, int, list, ptr, str, struct, uint } from "../wire/schema.ts";
+import { bool, bytes, decode, encode, int, list, ptr, struct, uint } from "../wire/schema.ts";
 import { decodeConfiguration, encodeConfiguration } from "./configuration-codec.ts";
 import { type LogEntry, SUFFRAGE } from "./contract.ts";
 import type { RaftRequest, RaftResponse } from "./core/messages.ts";

@@ -145,7 +145,6 @@ export class RaftDriver {
   #sweepTimer: Timer | undefined;
   #snapshotting: Promise<SnapshotMeta | undefined> | undefined;
   #installing = false;
-  #knownConfiguration = -1;
   /** Async work under way: the simulator lets promises settle while there is some. */
   busy = 0;
 
@@ -180,6 +179,9 @@ export class RaftDriver {
       this.#fsmIndex = recovered.applied;
       this.#fsmTerm = meta?.term ?? 0;
       this.#begin(recovered);
+    } catch (error) {
+      await new Promise<void>((resolve) => store.close(() => resolve()));
+      throw error;
     } finally {
       this.busy--;
     }
