@@ -6,7 +6,12 @@ import { COMPATIBLE_VERSION, REVISION } from "./version.ts";
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: "amd64", ia32: "386" };
 
 export function agentStats(
-  counts: { readonly monitors: number; readonly ttls: number; readonly checks: number; readonly services: number },
+  counts: {
+    readonly monitors: number;
+    readonly ttls: number;
+    readonly checks: number;
+    readonly services: number;
+  },
   delegate: ReadonlyMap<string, ReadonlyMap<string, string>>,
 ): ReadonlyMap<string, ReadonlyMap<string, string>> {
   const cpus = String(availableParallelism());

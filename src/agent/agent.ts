@@ -76,7 +76,10 @@ export async function startAgent(
   let agent: Agent | undefined;
   try {
     const disk = config.dataDir === undefined ? memoryDisk() : ports.disk;
-    const nodeId = await nodeIdentity({ dataDir: config.dataDir, configured: config.nodeId }, { ...ports, disk });
+    const nodeId = await nodeIdentity(
+      { dataDir: config.dataDir, configured: config.nodeId },
+      { ...ports, disk },
+    );
     const log = ports.logHub.logger("agent");
     const poolPorts = { ...ports, disk, log };
     const lan = await createLanPool(config, nodeId, poolPorts);
@@ -202,7 +205,10 @@ class Agent implements RunningAgent {
       },
     );
     this.#registrations = new ConfiguredRegistrations(this.local);
-    this.#coordinates = new CoordinateSender({ node, datacenter, token: agentToken }, { clock, random, log, lan, rpc });
+    this.#coordinates = new CoordinateSender(
+      { node, datacenter, token: agentToken },
+      { clock, random, log, lan, rpc },
+    );
     this.#exec = new RemoteExec(
       { node, datacenter, token: agentToken, refusal: () => execRefusal(this.#config) },
       { clock, log, rpc },
@@ -291,7 +297,9 @@ class Agent implements RunningAgent {
   async forceLeave(node: string, options: { readonly prune: boolean }): Promise<void> {
     const suffix = `.${this.#config.datacenter}`;
     const short = node.endsWith(suffix) ? node.slice(0, -suffix.length) : node;
-    const known = [...this.lan.members(), ...this.wanMembers()].some((m) => m.name === node || m.name === short);
+    const known = [...this.lan.members(), ...this.wanMembers()].some(
+      (m) => m.name === node || m.name === short,
+    );
     if (!known) throw new AgentError(500, `agent: No node found with name '${node}'`);
     this.log.info(`Force leaving node: ${node}`);
     await this.#delegate.forceLeave(node, options);
@@ -333,7 +341,14 @@ class Agent implements RunningAgent {
 
   #identity(): NodeIdentity {
     const { datacenter, nodeName, advertiseAddr, taggedAddresses, nodeMeta } = this.#config;
-    return { datacenter, node: nodeName, id: this.nodeId, address: advertiseAddr, taggedAddresses, meta: nodeMeta };
+    return {
+      datacenter,
+      node: nodeName,
+      id: this.nodeId,
+      address: advertiseAddr,
+      taggedAddresses,
+      meta: nodeMeta,
+    };
   }
 
   #onSerfEvent(event: SerfEvent): void {
@@ -348,12 +363,27 @@ class Agent implements RunningAgent {
   }
 
   #keepJoining(): void {
-    const { retryJoin: lan, retryJoinWan: wan, retryIntervalMs, retryMax, retryIntervalWanMs, retryMaxWan } = this.#config;
+    const {
+      retryJoin: lan,
+      retryJoinWan: wan,
+      retryIntervalMs,
+      retryMax,
+      retryIntervalWanMs,
+      retryMaxWan,
+    } = this.#config;
     const { signal } = this.#stopping;
-    const start = (pool: "LAN" | "WAN", addresses: readonly string[], intervalMs: number, attemptsMax: number): void => {
+    const start = (
+      pool: "LAN" | "WAN",
+      addresses: readonly string[],
+      intervalMs: number,
+      attemptsMax: number,
+    ): void => {
       if (addresses.length === 0) return;
       const join = (to: readonly string[]): Promise<number> => this.join(to, { wan: pool === "WAN" });
-      const run = retryJoin({ pool, addresses, intervalMs, attemptsMax, join }, { clock: this.clock, log: this.log, signal });
+      const run = retryJoin(
+        { pool, addresses, intervalMs, attemptsMax, join },
+        { clock: this.clock, log: this.log, signal },
+      );
       this.#supervise(
         run.catch((error: unknown) => {
           this.log.error((error as Error).message);
@@ -426,7 +456,9 @@ class Agent implements RunningAgent {
 
 /** Why this agent runs no remote commands. */
 function execRefusal(config: RuntimeConfig): string | undefined {
-  return config.disableRemoteExec ? `disable_remote_exec is true (${config.commandSwitches.remoteExecReason})` : undefined;
+  return config.disableRemoteExec
+    ? `disable_remote_exec is true (${config.commandSwitches.remoteExecReason})`
+    : undefined;
 }
 
 /** `old` with what a reload may change taken from `next`. */
@@ -446,7 +478,11 @@ function reloaded(old: RuntimeConfig, next: RuntimeConfig): RuntimeConfig {
     watches: next.watches,
     dns: next.dns,
     recursors: next.recursors,
-    telemetry: { ...old.telemetry, allowedPrefixes: next.telemetry.allowedPrefixes, blockedPrefixes: next.telemetry.blockedPrefixes },
+    telemetry: {
+      ...old.telemetry,
+      allowedPrefixes: next.telemetry.allowedPrefixes,
+      blockedPrefixes: next.telemetry.blockedPrefixes,
+    },
     cache: next.cache,
     limits: {
       ...old.limits,

@@ -144,7 +144,9 @@ export class ClientDelegate implements Delegate {
     // Only reads carry query options.
     const read = typeof request === "object" && request !== null && "AllowStale" in request;
     const signal =
-      options.signal === undefined ? this.#closing.signal : AbortSignal.any([options.signal, this.#closing.signal]);
+      options.signal === undefined
+        ? this.#closing.signal
+        : AbortSignal.any([options.signal, this.#closing.signal]);
     for (;;) {
       const server = this.#servers.list.first();
       if (server === undefined) throw new Error("No known Consul servers");
@@ -155,7 +157,10 @@ export class ClientDelegate implements Delegate {
         const verdict = retryVerdict(error, read);
         if (verdict === "answer") throw error;
         metrics.count("client.rpc.failed");
-        this.#log.warn(`RPC failed to server: ${(error as Error).message}`, { method, server: server.address });
+        this.#log.warn(`RPC failed to server: ${(error as Error).message}`, {
+          method,
+          server: server.address,
+        });
         this.#servers.list.failed(server);
         if (verdict === "failed" || clock.now() >= giveUpAt) throw error;
         await sleep(clock, random.float() * (rpcHoldTimeoutMs / JITTER_FRACTION), { signal });

@@ -39,8 +39,11 @@ export class ConfiguredRegistrations {
     this.#validate(definitions);
     const services = new Map(definitions.services.map((d) => [serviceId(d), d]));
     const checks = new Map(definitions.checks.map((d) => [checkId(d), d]));
+    // A service that only the old configuration has is about to go.
+    const willExist = (id: string): boolean =>
+      services.has(id) || (this.#local.service(id) !== undefined && !this.#services.has(id));
     for (const d of definitions.checks)
-      if (d.ServiceID !== "" && !services.has(d.ServiceID) && this.#local.service(d.ServiceID) === undefined)
+      if (d.ServiceID !== "" && !willExist(d.ServiceID))
         throw failed("check", checkId(d), `ServiceID ${JSON.stringify(d.ServiceID)} does not exist`);
     for (const id of [...this.#checks.keys()])
       if (!checks.has(id)) {
@@ -77,7 +80,8 @@ export class ConfiguredRegistrations {
     const seen = new Set<string>();
     for (const d of definitions.services) {
       const id = serviceId(d);
-      if (seen.has(`s ${id}`)) throw failed("service", id, `the id is used by two services of the configuration`);
+      if (seen.has(`s ${id}`))
+        throw failed("service", id, `the id is used by two services of the configuration`);
       seen.add(`s ${id}`);
       attempt("service", id, () => this.#local.checkServiceDefinition(d, "local"));
     }

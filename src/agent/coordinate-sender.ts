@@ -24,13 +24,25 @@ export interface CoordinateSenderOptions {
 
 export class CoordinateSender {
   readonly #options: CoordinateSenderOptions;
-  readonly #ports: { readonly clock: Clock; readonly random: Random; readonly log: Logger; readonly lan: SerfPool; readonly rpc: RpcCaller };
+  readonly #ports: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Logger;
+    readonly lan: SerfPool;
+    readonly rpc: RpcCaller;
+  };
   #timer: Timer | undefined;
   #stopped = false;
 
   constructor(
     options: CoordinateSenderOptions,
-    ports: { readonly clock: Clock; readonly random: Random; readonly log: Logger; readonly lan: SerfPool; readonly rpc: RpcCaller },
+    ports: {
+      readonly clock: Clock;
+      readonly random: Random;
+      readonly log: Logger;
+      readonly lan: SerfPool;
+      readonly rpc: RpcCaller;
+    },
   ) {
     this.#options = options;
     this.#ports = ports;
@@ -79,10 +91,15 @@ export class CoordinateSender {
   }
 
   #serversUnderstand(): boolean {
-    const servers = this.#ports.lan.members().filter((m) => m.status === "alive" && parseServer(m) !== undefined);
+    const servers = this.#ports.lan
+      .members()
+      .filter((m) => m.status === "alive" && parseServer(m) !== undefined);
     return (
       servers.length > 0 &&
-      servers.every((m) => Number(m.tags.get("vsn_min") ?? 0) <= PROTOCOL && Number(m.tags.get("vsn_max") ?? 0) >= PROTOCOL)
+      servers.every(
+        (m) =>
+          Number(m.tags.get("vsn_min") ?? 0) <= PROTOCOL && Number(m.tags.get("vsn_max") ?? 0) >= PROTOCOL,
+      )
     );
   }
 }

@@ -39,13 +39,18 @@ export async function loadKeyring(
   const path = join(folder, `${pool}.keyring`);
   const write = async (keys: readonly Uint8Array[]): Promise<void> => {
     await disk.mkdir(folder);
-    await disk.writeAtomic(path, Buffer.from(JSON.stringify(keys.map((k) => Buffer.from(k).toString("base64")))));
+    await disk.writeAtomic(
+      path,
+      Buffer.from(JSON.stringify(keys.map((k) => Buffer.from(k).toString("base64")))),
+    );
   };
   let writing: Promise<void> = Promise.resolve();
   const save = (keys: readonly Uint8Array[]): void => {
     writing = writing
       .then(() => write(keys))
-      .catch((error: unknown) => log.error(`failed to store the keyring: ${(error as Error).message}`, { file: path }));
+      .catch((error: unknown) =>
+        log.error(`failed to store the keyring: ${(error as Error).message}`, { file: path }),
+      );
   };
   const stored = await disk.read(path);
   if (stored === undefined) {

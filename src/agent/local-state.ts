@@ -149,7 +149,9 @@ export class AgentLocalState implements LocalState {
       const { service, token, checks } = this.#prepareService(definition, source, options.token);
       const known = new Set(checks.map((c) => c.record.CheckID));
       const obsolete = options.replaceExistingChecks
-        ? this.#records.checksOf(service.ID).filter((e) => !known.has(e.check.CheckID) && e.definition !== undefined)
+        ? this.#records
+            .checksOf(service.ID)
+            .filter((e) => !known.has(e.check.CheckID) && e.definition !== undefined)
         : [];
       await this.#storeService(service, token, source);
       const reports = new Map<string, LastReport | undefined>();
@@ -250,22 +252,20 @@ export class AgentLocalState implements LocalState {
   }
 
   async enableNodeMaintenance(reason: string, token: string): Promise<void> {
-    if (await this.#enableMaintenance(undefined, reason, token)) this.#ports.log.info("Node entered maintenance mode");
+    if (await this.#enableMaintenance(undefined, reason, token))
+      this.#ports.log.info("Node entered maintenance mode");
   }
 
   async disableNodeMaintenance(): Promise<void> {
-    if (await this.#disableMaintenance(NODE_MAINTENANCE_ID)) this.#ports.log.info("Node left maintenance mode");
+    if (await this.#disableMaintenance(NODE_MAINTENANCE_ID))
+      this.#ports.log.info("Node left maintenance mode");
   }
 
-  /** Registers what an earlier run has stored, unless the configuration has it. */
+  /** Registers what an earlier run has stored, unless the configuration has it (its registration then dropped the file). */
   async restoreServices(): Promise<void> {
     const { store, log } = this.#ports;
     for (const { service, token, source } of await store.services()) {
-      if (this.#records.service(service.ID) !== undefined) {
-        log.debug("service exists, not restoring from file", { service: service.ID });
-        await store.dropService(service.ID);
-        continue;
-      }
+      if (this.#records.service(service.ID) !== undefined) continue;
       log.debug("restored service definition from file", { service: service.ID });
       this.#records.setService(service, token, source);
     }
@@ -275,11 +275,7 @@ export class AgentLocalState implements LocalState {
     const { store, log } = this.#ports;
     for (const { check, definition, token, source } of await store.checks()) {
       const id = check.CheckID;
-      if (this.#records.check(id) !== undefined) {
-        log.debug("check exists, not restoring from file", { check: id });
-        await store.dropCheck(id, { keepReports: true });
-        continue;
-      }
+      if (this.#records.check(id) !== undefined) continue;
       const problem = this.#whyNotRestore(check, definition, source);
       if (problem !== undefined) {
         log.warn(`Failed to restore check: ${problem}`, { check: id });
@@ -311,7 +307,10 @@ export class AgentLocalState implements LocalState {
           check: CheckID,
         });
       } catch (error) {
-        log.error(`failed to deregister service: ${(error as Error).message}`, { service: id, check: CheckID });
+        log.error(`failed to deregister service: ${(error as Error).message}`, {
+          service: id,
+          check: CheckID,
+        });
       }
     }
   }
@@ -339,7 +338,11 @@ export class AgentLocalState implements LocalState {
       this.#assertRunnable(given, source, source === "local" ? "Check is not valid: " : "Invalid check: ");
       const d = CheckDefinition.make({ ...given, ServiceID: service.ID });
       const id = d.ID || serviceCheckId(service.ID, i + 1, defined.length);
-      return { record: checkRecord(d, this.#options.node, id, service), definition: d, token: d.Token || token };
+      return {
+        record: checkRecord(d, this.#options.node, id, service),
+        definition: d,
+        token: d.Token || token,
+      };
     });
     return { service, token, checks };
   }
@@ -347,8 +350,13 @@ export class AgentLocalState implements LocalState {
   /** The check's id. */
   #prepareCheck(definition: CheckDefinition, source: RegistrationSource): string {
     const id = definition.ID || definition.Name;
-    if (id === "") throw new AgentError(source === "remote" ? 400 : 500, source === "remote" ? "Missing check name" : "CheckID missing");
-    if (definition.Status !== "" && !isCheckStatus(definition.Status)) throw new AgentError(400, "Bad check status");
+    if (id === "")
+      throw new AgentError(
+        source === "remote" ? 400 : 500,
+        source === "remote" ? "Missing check name" : "CheckID missing",
+      );
+    if (definition.Status !== "" && !isCheckStatus(definition.Status))
+      throw new AgentError(400, "Bad check status");
     this.#assertRunnable(definition, source, source === "local" ? "" : "Invalid check: ");
     return id;
   }
@@ -372,7 +380,11 @@ export class AgentLocalState implements LocalState {
       });
   }
 
-  #whyNotRestore(check: HealthCheck, definition: CheckDefinition | undefined, source: RegistrationSource): string | undefined {
+  #whyNotRestore(
+    check: HealthCheck,
+    definition: CheckDefinition | undefined,
+    source: RegistrationSource,
+  ): string | undefined {
     if (check.ServiceID !== "" && this.#records.service(check.ServiceID) === undefined)
       return `ServiceID ${JSON.stringify(check.ServiceID)} does not exist`;
     if (definition === undefined) return undefined;
@@ -405,7 +417,10 @@ export class AgentLocalState implements LocalState {
       if (source === "remote") await store.putService({ service, token, source });
       else await store.dropService(service.ID);
     } catch (error) {
-      throw new AgentError(500, `failed to persist service ${JSON.stringify(service.ID)}: ${(error as Error).message}`);
+      throw new AgentError(
+        500,
+        `failed to persist service ${JSON.stringify(service.ID)}: ${(error as Error).message}`,
+      );
     }
   }
 
@@ -420,7 +435,10 @@ export class AgentLocalState implements LocalState {
       if (source === "remote") await store.putCheck({ check, definition, token, source });
       else await store.dropCheck(check.CheckID, { keepReports: true });
     } catch (error) {
-      throw new AgentError(500, `failed to persist check ${JSON.stringify(check.CheckID)}: ${(error as Error).message}`);
+      throw new AgentError(
+        500,
+        `failed to persist check ${JSON.stringify(check.CheckID)}: ${(error as Error).message}`,
+      );
     }
   }
 
@@ -480,7 +498,8 @@ export class AgentLocalState implements LocalState {
 
   #maintainable(id: string): NodeService {
     const service = id === CONSUL_SERVICE_ID ? undefined : this.service(id);
-    if (service === undefined) throw new AgentError(404, `No service registered with ID ${JSON.stringify(id)}`);
+    if (service === undefined)
+      throw new AgentError(404, `No service registered with ID ${JSON.stringify(id)}`);
     return service;
   }
 

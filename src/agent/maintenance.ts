@@ -9,7 +9,11 @@ export const serviceMaintenanceId = (serviceId: string): string => SERVICE_MAINT
 const defaultReason = (what: "node" | "service"): string =>
   `Maintenance mode is enabled for this ${what}, but no reason was provided. This is a default message.`;
 
-export function maintenanceCheck(node: string, service: NodeService | undefined, reason: string): HealthCheck {
+export function maintenanceCheck(
+  node: string,
+  service: NodeService | undefined,
+  reason: string,
+): HealthCheck {
   return HealthCheck.make({
     Node: node,
     CheckID: service === undefined ? NODE_MAINTENANCE_ID : serviceMaintenanceId(service.ID),
@@ -27,7 +31,8 @@ export function maintenanceCheck(node: string, service: NodeService | undefined,
 export function aggregateStatus(checks: Iterable<Pick<HealthCheck, "CheckID" | "Status">>): string {
   let worst = "passing";
   for (const { CheckID, Status } of checks) {
-    if (CheckID === NODE_MAINTENANCE_ID || CheckID.startsWith(SERVICE_MAINTENANCE_PREFIX)) return "maintenance";
+    if (CheckID === NODE_MAINTENANCE_ID || CheckID.startsWith(SERVICE_MAINTENANCE_PREFIX))
+      return "maintenance";
     if (Status === "critical") worst = "critical";
     else if (Status === "warning") worst = worst === "critical" ? worst : "warning";
     else if (Status !== "passing") return "";

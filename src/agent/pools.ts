@@ -74,7 +74,9 @@ function poolOptions(
     rejoinAfterLeave: config.rejoinAfterLeave,
     disableCoordinates: config.disableCoordinates,
     ...(keyring.save === undefined ? {} : { onKeysChanged: keyring.save }),
-    ...(config.dataDir === undefined ? {} : { snapshotPath: join(config.dataDir, "serf", `${pool}.snapshot`) }),
+    ...(config.dataDir === undefined
+      ? {}
+      : { snapshotPath: join(config.dataDir, "serf", `${pool}.snapshot`) }),
   };
 }
 

@@ -62,7 +62,10 @@ export class ProcessGroup {
     const [file, args] = await invocation(command);
     let child: ChildProcess;
     try {
-      child = spawn(file, args, { detached: process.platform !== "win32", stdio: ["ignore", "pipe", "pipe"] });
+      child = spawn(file, args, {
+        detached: process.platform !== "win32",
+        stdio: ["ignore", "pipe", "pipe"],
+      });
     } catch (error) {
       throw new StartError(startText(file, error));
     }

@@ -18,7 +18,13 @@ import type { Clock, Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import { parseJson, toBigint } from "../wire/json.ts";
 import type { UserEvent } from "./contract.ts";
-import { EXEC_CHUNK_BYTES, EXEC_CHUNK_WAIT_MS, EXEC_OUTPUT_BYTES_MAX, EXEC_PENDING_BYTES_MAX, EXEC_RUNNING_MAX } from "./limits.ts";
+import {
+  EXEC_CHUNK_BYTES,
+  EXEC_CHUNK_WAIT_MS,
+  EXEC_OUTPUT_BYTES_MAX,
+  EXEC_PENDING_BYTES_MAX,
+  EXEC_RUNNING_MAX,
+} from "./limits.ts";
 import { type ProcessCommand, ProcessGroup, StartError, userShell } from "./process-group.ts";
 
 export interface RemoteExecOptions {
@@ -47,9 +53,14 @@ const WAIT_MS_DEFAULT = 2_000;
 const EXIT_INTERNAL = 255;
 
 /** Where a job is, from the event's payload; a text says what is wrong. */
-export function parseExecEvent(payload: Uint8Array | null): { readonly prefix: string; readonly session: string } | string {
+export function parseExecEvent(
+  payload: Uint8Array | null,
+): { readonly prefix: string; readonly session: string } | string {
   try {
-    const value = JSON.parse(Buffer.from(payload ?? []).toString("utf8")) as { Prefix?: unknown; Session?: unknown } | null;
+    const value = JSON.parse(Buffer.from(payload ?? []).toString("utf8")) as {
+      Prefix?: unknown;
+      Session?: unknown;
+    } | null;
     if (typeof value?.Prefix !== "string" || typeof value.Session !== "string" || value.Session === "")
       return "the event names no prefix and session";
     return { prefix: value.Prefix, session: value.Session };
@@ -66,7 +77,10 @@ export function parseExecJob(value: Uint8Array): Job | string {
     return {
       command: typeof spec.Command === "string" ? spec.Command : "",
       args: Array.isArray(spec.Args) ? spec.Args.map(String) : [],
-      script: typeof spec.Script === "string" && spec.Script !== "" ? Buffer.from(spec.Script, "base64") : undefined,
+      script:
+        typeof spec.Script === "string" && spec.Script !== ""
+          ? Buffer.from(spec.Script, "base64")
+          : undefined,
       waitMs: waitMs > 0 ? waitMs : WAIT_MS_DEFAULT,
     };
   } catch (error) {
@@ -102,7 +116,9 @@ export class RemoteExec {
     }
     if (this.#stopped.signal.aborted) return;
     if (this.#running.size >= EXEC_RUNNING_MAX) {
-      log.warn(`ignoring remote exec event, ${EXEC_RUNNING_MAX} commands are running`, { event_id: event.ID });
+      log.warn(`ignoring remote exec event, ${EXEC_RUNNING_MAX} commands are running`, {
+        event_id: event.ID,
+      });
       return;
     }
     const run = this.#handle(event).catch((error: unknown) => {
@@ -146,18 +162,17 @@ export class RemoteExec {
   async #run(job: Job, session: string, own: string): Promise<number> {
     const { log, clock } = this.#ports;
     let folder: string | undefined;
-    const output = new OutputSender(
-      { waitMs: job.waitMs, clock },
-      async (sequence, chunk) => {
-        const sent = await this.#write(session, `${own}/out/${sequence.toString(16).padStart(5, "0")}`, chunk).catch(
-          (error: unknown) => {
-            log.error(`failed to write output of a remote exec: ${(error as Error).message}`);
-            return false;
-          },
-        );
-        return sent;
-      },
-    );
+    const output = new OutputSender({ waitMs: job.waitMs, clock }, async (sequence, chunk) => {
+      const sent = await this.#write(
+        session,
+        `${own}/out/${sequence.toString(16).padStart(5, "0")}`,
+        chunk,
+      ).catch((error: unknown) => {
+        log.error(`failed to write output of a remote exec: ${(error as Error).message}`);
+        return false;
+      });
+      return sent;
+    });
     try {
       let command: ProcessCommand;
       if (job.script !== undefined) {

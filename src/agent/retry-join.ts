@@ -37,8 +37,13 @@ export async function retryJoin(
       cause = (error as Error).message;
     }
     if (signal.aborted) return;
-    if (attemptsMax > 0 && attempt >= attemptsMax) throw new Error(`${pool === "WAN" ? "WAN: " : ""}max join retry exhausted, exiting`);
-    log.warn("Join cluster failed, will retry", { cluster: pool, retry_interval: `${intervalMs / 1000}s`, error: cause.trim() });
+    if (attemptsMax > 0 && attempt >= attemptsMax)
+      throw new Error(`${pool === "WAN" ? "WAN: " : ""}max join retry exhausted, exiting`);
+    log.warn("Join cluster failed, will retry", {
+      cluster: pool,
+      retry_interval: `${intervalMs / 1000}s`,
+      error: cause.trim(),
+    });
     await sleep(clock, intervalMs, { signal }).catch(() => {});
   }
 }

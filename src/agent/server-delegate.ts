@@ -1,7 +1,13 @@
 /** A server agent's way to the catalog: the server in this process. */
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { ServerApi, ServerOptions, ServerPorts, SnapshotReply, SnapshotSaveOrRestore } from "../server/contract.ts";
+import type {
+  ServerApi,
+  ServerOptions,
+  ServerPorts,
+  SnapshotReply,
+  SnapshotSaveOrRestore,
+} from "../server/contract.ts";
 import { createServer } from "../server/server.ts";
 import type { RuntimeConfig } from "./config/runtime-config.ts";
 import { type Delegate, TokenBucket } from "./delegate.ts";

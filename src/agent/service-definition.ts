@@ -2,9 +2,9 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { ConnectProxyConfig, NodeService, type ServiceAddress } from "../model/catalog.ts";
 import type { ServiceDefinition } from "../model/definition.ts";
-import { META_KEY_CHARS_MAX, META_PAIRS_MAX, META_VALUE_CHARS_MAX } from "./limits.ts";
 import { isCheckStatus } from "./core/check-definition.ts";
 import { multiErrorText } from "./core/go-text.ts";
+import { META_KEY_CHARS_MAX, META_PAIRS_MAX, META_VALUE_CHARS_MAX } from "./limits.ts";
 
 /** A refusal: the text without the prefix that its place gives it, and the HTTP status of the original. */
 export interface DefinitionProblem {
@@ -23,7 +23,8 @@ export function metaError(meta: ReadonlyMap<string, string> | null): string | un
     const at = `Couldn't load metadata pair ('${key}', '${value}'): `;
     if (key === "") return `${at}Key cannot be blank`;
     if (!/^[a-zA-Z0-9_-]+$/.test(key)) return `${at}Key contains invalid characters`;
-    if (key.length > META_KEY_CHARS_MAX) return `${at}Key is too long (limit: ${META_KEY_CHARS_MAX} characters)`;
+    if (key.length > META_KEY_CHARS_MAX)
+      return `${at}Key is too long (limit: ${META_KEY_CHARS_MAX} characters)`;
     if (key.startsWith("consul-")) return `${at}Key prefix 'consul-' is reserved for internal use`;
     if (value.length > META_VALUE_CHARS_MAX)
       return `${at}Value is too long (limit: ${META_VALUE_CHARS_MAX} characters)`;
@@ -55,7 +56,8 @@ function proxyError(d: ServiceDefinition): string | undefined {
       if (!["", "service", "prepared_query"].includes(u.DestinationType))
         errors.push(`unknown upstream destination type: ${JSON.stringify(u.DestinationType)}`);
       const at = `${u.LocalBindAddress || "127.0.0.1"}:${u.LocalBindPort}`;
-      if (seen.has(at)) errors.push(`upstreams cannot contain duplicates of local bind port and address; ${at}`);
+      if (seen.has(at))
+        errors.push(`upstreams cannot contain duplicates of local bind port and address; ${at}`);
       seen.add(at);
     }
   }

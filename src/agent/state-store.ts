@@ -100,7 +100,10 @@ export class StateStore {
   readonly #ttlWriting = new Map<string, Promise<void>>();
 
   /** `dataDir` undefined keeps nothing. */
-  constructor(options: { readonly dataDir: string | undefined }, ports: { readonly disk: Disk; readonly log: Logger }) {
+  constructor(
+    options: { readonly dataDir: string | undefined },
+    ports: { readonly disk: Disk; readonly log: Logger },
+  ) {
     this.#folder = options.dataDir;
     this.#disk = ports.disk;
     this.#log = ports.log;
@@ -117,7 +120,8 @@ export class StateStore {
     await this.#put("checks", kept.check.CheckID, () =>
       StoredCheck.json({
         Check: kept.check,
-        ChkType: definition === undefined ? null : StoredCheckType.make({ ...definition, CheckID: definition.ID }),
+        ChkType:
+          definition === undefined ? null : StoredCheckType.make({ ...definition, CheckID: definition.ID }),
         Token: kept.token,
         Source: kept.source,
       }),
@@ -235,13 +239,19 @@ export class StateStore {
     return out;
   }
 
-  async #read<T>(folder: string, name: string, noun: string, decode: (value: unknown) => T): Promise<T | undefined> {
+  async #read<T>(
+    folder: string,
+    name: string,
+    noun: string,
+    decode: (value: unknown) => T,
+  ): Promise<T | undefined> {
     const path = join(folder, name);
     let bytes: Buffer | undefined;
     try {
       bytes = await this.#disk.read(path);
       if (bytes === undefined) return undefined;
-      if (bytes.length > STATE_FILE_BYTES_MAX) throw new Error(`it has more than ${STATE_FILE_BYTES_MAX} bytes`);
+      if (bytes.length > STATE_FILE_BYTES_MAX)
+        throw new Error(`it has more than ${STATE_FILE_BYTES_MAX} bytes`);
       return decode(parseJson(bytes.toString("utf8")));
     } catch (error) {
       this.#log.error(`Failed decoding ${noun} file: ${(error as Error).message}`, { file: path });

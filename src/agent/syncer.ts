@@ -46,7 +46,11 @@ export interface SyncerOptions {
   readonly agentToken: () => string;
   readonly userToken: () => string;
   /** Shortens the three intervals; -dev and tests. */
-  readonly timings?: { readonly intervalMs?: number; readonly retryMs?: number; readonly serverUpMs?: number };
+  readonly timings?: {
+    readonly intervalMs?: number;
+    readonly retryMs?: number;
+    readonly serverUpMs?: number;
+  };
 }
 
 export interface SyncerPorts {
@@ -58,7 +62,8 @@ export interface SyncerPorts {
 }
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-const isDenial = (text: string): boolean => text.includes("Permission denied") || text.includes("ACL not found");
+const isDenial = (text: string): boolean =>
+  text.includes("Permission denied") || text.includes("ACL not found");
 
 export class Syncer {
   readonly #records: LocalRecords;
@@ -160,7 +165,8 @@ export class Syncer {
 
   /** Runs what is wanted, one thing at a time. */
   #pump(): void {
-    if (this.#running !== undefined || !this.#started || this.#paused > 0 || this.#stopped.signal.aborted) return;
+    if (this.#running !== undefined || !this.#started || this.#paused > 0 || this.#stopped.signal.aborted)
+      return;
     this.#running = this.#work().finally(() => {
       this.#running = undefined;
       if (this.#wantFull || (this.#wantPush && !this.#failed)) this.#pump();
@@ -283,7 +289,9 @@ export class Syncer {
     const identity = this.#options.identity();
     switch (operation.kind) {
       case "register-node":
-        await rpc.rpc("Catalog.Register", registerRequest(operation, identity, this.#options.agentToken()), { signal });
+        await rpc.rpc("Catalog.Register", registerRequest(operation, identity, this.#options.agentToken()), {
+          signal,
+        });
         break;
       case "register-service":
       case "register-checks": {

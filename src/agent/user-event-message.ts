@@ -72,7 +72,15 @@ export function encodeUserEvent(e: UserEventMessage): Buffer {
 /** Throws {@link MsgpackError}. */
 export function decodeUserEvent(bytes: Uint8Array): UserEventMessage {
   const r = new MsgpackReader(bytes);
-  const out = { id: "", name: "", payload: null as Uint8Array | null, nodeFilter: "", serviceFilter: "", tagFilter: "", version: 0 };
+  const out = {
+    id: "",
+    name: "",
+    payload: null as Uint8Array | null,
+    nodeFilter: "",
+    serviceFilter: "",
+    tagFilter: "",
+    version: 0,
+  };
   const n = r.map();
   if (n === null) throw new MsgpackError("user event: nil");
   for (let i = 0; i < n; i++) {
@@ -106,4 +114,5 @@ export function decodeUserEvent(bytes: Uint8Array): UserEventMessage {
   return out;
 }
 
-const copied = (b: Buffer | null): Uint8Array | null => (b === null || b.length === 0 ? null : Buffer.from(b));
+const copied = (b: Buffer | null): Uint8Array | null =>
+  b === null || b.length === 0 ? null : Buffer.from(b);

@@ -118,7 +118,10 @@ export class AgentUserEvents implements UserEvents {
       return;
     }
     if (message.version > USER_EVENT_VERSION)
-      log.warn("Event version may have unsupported features", { event: message.name, version: message.version });
+      log.warn("Event version may have unsupported features", {
+        event: message.name,
+        version: message.version,
+      });
     if (this.#seen.has(message.id) || !this.#isForUs(message)) return;
     this.#seen.add(message.id);
     if (this.#seen.size > USER_EVENTS_KEPT) this.#seen.delete(this.#seen.values().next().value!);
@@ -145,7 +148,8 @@ export class AgentUserEvents implements UserEvents {
     if (nodeFilter !== "" && !node.test(this.#options.node)) return false;
     if (serviceFilter === "") return true;
     for (const s of records.services().values())
-      if (service.test(s.Service) && (tagFilter === "" || (s.Tags ?? []).some((t) => tag.test(t)))) return true;
+      if (service.test(s.Service) && (tagFilter === "" || (s.Tags ?? []).some((t) => tag.test(t))))
+        return true;
     return false;
   }
 }

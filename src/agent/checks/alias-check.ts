@@ -30,7 +30,10 @@ export interface AliasCheckOptions {
 }
 
 /** What a set of checks says together. Pure. */
-export function aliasVerdict(checks: readonly HealthCheck[]): { readonly status: CheckStatus; readonly output: string } {
+export function aliasVerdict(checks: readonly HealthCheck[]): {
+  readonly status: CheckStatus;
+  readonly output: string;
+} {
   if (checks.length === 0) return { status: "passing", output: "No checks found." };
   const failing = (c: HealthCheck): string => `Aliased check ${JSON.stringify(c.Name)} failing: ${c.Output}`;
   const bad = checks.find((c) => c.Status === "critical");
@@ -120,7 +123,10 @@ export class AliasCheck {
         });
         const reply = await this.#rpc.rpc("Health.NodeChecks", request, { signal });
         const checks = (reply.HealthChecks ?? []).filter((c) => c !== null);
-        const known = service === "" || checks.some((c) => c.ServiceID === service) || (await this.#remoteHas(service, request));
+        const known =
+          service === "" ||
+          checks.some((c) => c.ServiceID === service) ||
+          (await this.#remoteHas(service, request));
         failures = 0;
         // An index that went back means another history: ask anew.
         index = reply.Index < index ? 0 : Math.max(reply.Index, 1);
@@ -139,7 +145,8 @@ export class AliasCheck {
             "critical",
             `Failure checking aliased node or service: ${error instanceof Error ? error.message : String(error)}`,
           );
-        const backoff = failures < BACKOFF_AFTER_FAILURES ? 1000 : Math.min(2 ** (failures - 2) * 1000, BACKOFF_MS_MAX);
+        const backoff =
+          failures < BACKOFF_AFTER_FAILURES ? 1000 : Math.min(2 ** (failures - 2) * 1000, BACKOFF_MS_MAX);
         await sleep(this.#clock, backoff, { signal }).catch(() => {});
       }
     }

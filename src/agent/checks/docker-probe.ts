@@ -62,13 +62,19 @@ export class DockerProbe implements Probe {
 
   async #probe(signal: AbortSignal): Promise<ProbeResult> {
     const { containerId: id, command, outputBytesMax } = this.#options;
-    const created = await this.#call("POST", `/containers/${encodeURIComponent(id)}/exec`, DOCKER_JSON_BYTES_MAX, signal, {
-      AttachStdin: false,
-      AttachStdout: true,
-      AttachStderr: true,
-      Tty: false,
-      Cmd: command,
-    });
+    const created = await this.#call(
+      "POST",
+      `/containers/${encodeURIComponent(id)}/exec`,
+      DOCKER_JSON_BYTES_MAX,
+      signal,
+      {
+        AttachStdin: false,
+        AttachStdout: true,
+        AttachStderr: true,
+        Tty: false,
+        Cmd: command,
+      },
+    );
     switch (created.status) {
       case 201:
         break;
@@ -80,18 +86,35 @@ export class DockerProbe implements Probe {
         return critical(`create exec failed for container ${id} with status code ${created.status}`);
     }
     const exec = (json(created) as { Id?: unknown }).Id;
-    if (typeof exec !== "string") return critical(`create exec response for container ${id} cannot be parsed`);
-    const started = await this.#call("POST", `/exec/${encodeURIComponent(exec)}/start`, outputBytesMax, signal, {
-      Detach: false,
-      Tty: true,
-    });
+    if (typeof exec !== "string")
+      return critical(`create exec response for container ${id} cannot be parsed`);
+    const started = await this.#call(
+      "POST",
+      `/exec/${encodeURIComponent(exec)}/start`,
+      outputBytesMax,
+      signal,
+      {
+        Detach: false,
+        Tty: true,
+      },
+    );
     if (started.status !== 200)
-      return critical(`start exec failed for container ${id}: status code ${started.status}: ${started.body.text()}`);
-    const inspected = await this.#call("GET", `/exec/${encodeURIComponent(exec)}/json`, DOCKER_JSON_BYTES_MAX, signal);
+      return critical(
+        `start exec failed for container ${id}: status code ${started.status}: ${started.body.text()}`,
+      );
+    const inspected = await this.#call(
+      "GET",
+      `/exec/${encodeURIComponent(exec)}/json`,
+      DOCKER_JSON_BYTES_MAX,
+      signal,
+    );
     const code = (json(inspected) as { ExitCode?: unknown }).ExitCode;
     if (inspected.status !== 200 || typeof code !== "number")
       return critical(`inspect exec failed for container ${id}: status code ${inspected.status}`);
-    return { status: code === 0 ? "passing" : code === 1 ? "warning" : "critical", output: started.body.text() };
+    return {
+      status: code === 0 ? "passing" : code === 1 ? "warning" : "critical",
+      output: started.body.text(),
+    };
   }
 
   #call(method: string, path: string, bytesMax: number, signal: AbortSignal, body?: unknown): Promise<Reply> {

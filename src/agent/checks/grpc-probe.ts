@@ -160,7 +160,8 @@ export class GrpcProbe implements Probe {
       stream.on("trailers", takeStatus);
       stream.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
-        if (bytes > GRPC_ANSWER_BYTES_MAX) stream.destroy(new GrpcStatusError(8, "received message larger than max"));
+        if (bytes > GRPC_ANSWER_BYTES_MAX)
+          stream.destroy(new GrpcStatusError(8, "received message larger than max"));
         else chunks.push(chunk);
       });
       stream.on("error", reject);

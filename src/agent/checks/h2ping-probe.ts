@@ -28,10 +28,15 @@ export class H2PingProbe implements Probe {
     const timer = this.#clock.timer(timeoutMs, () => timeout.abort(new Error("context deadline exceeded")));
     let connected = false;
     try {
-      await withHttp2Session({ ...this.#options, signal: AbortSignal.any([signal, timeout.signal]) }, (session) => {
-        connected = true;
-        return new Promise<void>((resolve, reject) => session.ping((error) => (error ? reject(error) : resolve())));
-      });
+      await withHttp2Session(
+        { ...this.#options, signal: AbortSignal.any([signal, timeout.signal]) },
+        (session) => {
+          connected = true;
+          return new Promise<void>((resolve, reject) =>
+            session.ping((error) => (error ? reject(error) : resolve())),
+          );
+        },
+      );
       return passing("HTTP2 ping was successful");
     } catch (error) {
       if (connected) return critical(`HTTP2 ping failed: ${(error as Error).message}`);

@@ -54,7 +54,13 @@ export class HttpProbe implements Probe {
     let body = this.#options.body;
     try {
       for (let hops = 0; ; hops++) {
-        const answer = await this.#exchange(method, url, body, AbortSignal.any([signal, timeout.signal]), timeout.signal);
+        const answer = await this.#exchange(
+          method,
+          url,
+          body,
+          AbortSignal.any([signal, timeout.signal]),
+          timeout.signal,
+        );
         const next = this.#redirect(answer, url);
         if (next === undefined) return this.#verdict(asked, answer);
         if (hops >= HTTP_CHECK_REDIRECTS_MAX)
@@ -74,10 +80,12 @@ export class HttpProbe implements Probe {
   }
 
   #redirect(answer: Answer, url: string): string | undefined {
-    if (this.#options.disableRedirects || ![301, 302, 303, 307, 308].includes(answer.status)) return undefined;
+    if (this.#options.disableRedirects || ![301, 302, 303, 307, 308].includes(answer.status))
+      return undefined;
     if (answer.location === undefined) return undefined;
     const target = URL.parse(answer.location, url);
-    if (target === null) throw new ExchangeError(`failed to parse Location header ${JSON.stringify(answer.location)}`);
+    if (target === null)
+      throw new ExchangeError(`failed to parse Location header ${JSON.stringify(answer.location)}`);
     return target.href;
   }
 
@@ -86,16 +94,28 @@ export class HttpProbe implements Probe {
     // The text names what was configured, also when the answer came after redirects.
     const output = `HTTP ${method} ${this.#options.url}: ${answer.status}${reason} Output: ${answer.body}`;
     const status =
-      answer.status >= 200 && answer.status <= 299 ? "passing" : answer.status === 429 ? "warning" : "critical";
+      answer.status >= 200 && answer.status <= 299
+        ? "passing"
+        : answer.status === 429
+          ? "warning"
+          : "critical";
     return { status, output };
   }
 
-  #exchange(method: string, url: string, body: string, stop: AbortSignal, timeout: AbortSignal): Promise<Answer> {
+  #exchange(
+    method: string,
+    url: string,
+    body: string,
+    stop: AbortSignal,
+    timeout: AbortSignal,
+  ): Promise<Answer> {
     const target = URL.parse(url);
     if (target === null) return Promise.reject(new ExchangeError("invalid URL"));
     const tls = target.protocol === "https:";
     if (!tls && target.protocol !== "http:")
-      return Promise.reject(new ExchangeError(`unsupported protocol scheme ${JSON.stringify(target.protocol.slice(0, -1))}`));
+      return Promise.reject(
+        new ExchangeError(`unsupported protocol scheme ${JSON.stringify(target.protocol.slice(0, -1))}`),
+      );
     const headers: Record<string, string | string[]> = { "User-Agent": USER_AGENT, Accept: ACCEPT };
     for (const [name, values] of this.#options.header ?? []) {
       const wanted = Object.keys(headers).find((h) => h.toLowerCase() === name.toLowerCase());
@@ -150,7 +170,11 @@ export class HttpProbe implements Probe {
         });
         response.on("end", () => resolve(answer()));
         // The head is what counts: what came of the body is shown.
-        response.on("error", () => (timeout.aborted ? reject(timedOut("or context cancellation while reading body")) : resolve(answer())));
+        response.on("error", () =>
+          timeout.aborted
+            ? reject(timedOut("or context cancellation while reading body"))
+            : resolve(answer()),
+        );
       });
       request.end(body);
     });

@@ -63,13 +63,20 @@ export function cannotRun(definition: CheckDefinition): string | undefined {
 }
 
 /** undefined for a definition that nothing runs. */
-export function runningCheck(options: RunningCheckOptions, ports: RunningCheckPorts): RunningCheck | undefined {
+export function runningCheck(
+  options: RunningCheckOptions,
+  ports: RunningCheckPorts,
+): RunningCheck | undefined {
   const { checkId, definition: d, publish } = options;
   const outputBytesMax = outputLimit(options.outputBytesMax, d);
   const kind = checkKind(d);
   switch (kind) {
     case "ttl":
-      return new TtlCheck({ checkId, ttlMs: msOf(d.TTL), outputBytesMax, publish }, ports, options.lastOutput);
+      return new TtlCheck(
+        { checkId, ttlMs: msOf(d.TTL), outputBytesMax, publish },
+        ports,
+        options.lastOutput,
+      );
     case "alias":
       return new AliasCheck(
         { ...options.alias, checkId, node: d.AliasNode, service: d.AliasService, publish },
@@ -97,7 +104,10 @@ export function runningCheck(options: RunningCheckOptions, ports: RunningCheckPo
         failuresBeforeCritical: d.FailuresBeforeCritical,
         failuresBeforeWarning: d.FailuresBeforeWarning,
       });
-      return new CheckRunner({ checkId, cycle, publish, probe: probeOf(kind, d, outputBytesMax, ports) }, ports);
+      return new CheckRunner(
+        { checkId, cycle, publish, probe: probeOf(kind, d, outputBytesMax, ports) },
+        ports,
+      );
     }
     default:
       return unreachable(kind);
@@ -140,7 +150,11 @@ function probeOf(
       const engine = parseDockerHost(process.env.DOCKER_HOST);
       if (typeof engine === "string") throw new Error(engine);
       const command =
-        d.Script !== "" ? [d.Shell || "/bin/sh", "-c", d.Script] : d.Shell !== "" ? [d.Shell, "-c", (d.ScriptArgs ?? []).join(" ")] : (d.ScriptArgs ?? []);
+        d.Script !== ""
+          ? [d.Shell || "/bin/sh", "-c", d.Script]
+          : d.Shell !== ""
+            ? [d.Shell, "-c", (d.ScriptArgs ?? []).join(" ")]
+            : (d.ScriptArgs ?? []);
       const dockerTimeoutMs = given > 0 ? given : SCRIPT_TIMEOUT_MS;
       return new DockerProbe(
         { containerId: d.DockerContainerID, command, engine, outputBytesMax, timeoutMs: dockerTimeoutMs },

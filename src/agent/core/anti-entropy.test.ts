@@ -32,13 +32,24 @@ class Catalog {
 
   register(r: RegisterRequest): void {
     if (this.node === null || !r.SkipNodeUpdate)
-      this.node = Node.make({ ID: r.ID, Node: r.Node, Address: r.Address, TaggedAddresses: r.TaggedAddresses, Meta: r.NodeMeta });
+      this.node = Node.make({
+        ID: r.ID,
+        Node: r.Node,
+        Address: r.Address,
+        TaggedAddresses: r.TaggedAddresses,
+        Meta: r.NodeMeta,
+      });
     if (r.Service !== null) this.services.set(r.Service.ID, r.Service);
     for (const c of [r.Check, ...(r.Checks ?? [])]) {
       if (c === null) continue;
       const service = this.services.get(c.ServiceID);
-      if (c.ServiceID !== "" && service === undefined) throw new Error(`Missing service registration: ${c.ServiceID}`);
-      this.checks.set(c.CheckID, { ...c, ServiceName: service?.Service ?? "", ServiceTags: service?.Tags ?? null });
+      if (c.ServiceID !== "" && service === undefined)
+        throw new Error(`Missing service registration: ${c.ServiceID}`);
+      this.checks.set(c.CheckID, {
+        ...c,
+        ServiceName: service?.Service ?? "",
+        ServiceTags: service?.Tags ?? null,
+      });
     }
   }
 
@@ -72,7 +83,12 @@ function sync(records: LocalRecords, catalog: Catalog): readonly SyncOperation[]
 
 const names = fc.constantFrom("a", "b", "c");
 const tags = fc.option(fc.array(fc.constantFrom("x", "y"), { maxLength: 2 }), { nil: null });
-const serviceArb = fc.record({ id: names, port: fc.integer({ min: 0, max: 2 }), tags, override: fc.boolean() });
+const serviceArb = fc.record({
+  id: names,
+  port: fc.integer({ min: 0, max: 2 }),
+  tags,
+  override: fc.boolean(),
+});
 const checkArb = fc.record({
   id: fc.constantFrom("1", "2", "3", "4"),
   service: fc.option(names, { nil: "" }),
@@ -80,7 +96,10 @@ const checkArb = fc.record({
   output: fc.constantFrom("", "out"),
   token: fc.constantFrom("", "t"),
 });
-const sideArb = fc.record({ services: fc.array(serviceArb, { maxLength: 4 }), checks: fc.array(checkArb, { maxLength: 5 }) });
+const sideArb = fc.record({
+  services: fc.array(serviceArb, { maxLength: 4 }),
+  checks: fc.array(checkArb, { maxLength: 5 }),
+});
 type Side = typeof sideArb extends fc.Arbitrary<infer T> ? T : never;
 
 const serviceOf = (s: Side["services"][number]): NodeService =>
@@ -93,7 +112,10 @@ const serviceOf = (s: Side["services"][number]): NodeService =>
     Weights: { Passing: 1, Warning: 1 },
   });
 
-function checkOf(c: Side["checks"][number], services: ReadonlyMap<string, NodeService>): HealthCheck | undefined {
+function checkOf(
+  c: Side["checks"][number],
+  services: ReadonlyMap<string, NodeService>,
+): HealthCheck | undefined {
   const service = services.get(c.service);
   if (c.service !== "" && service === undefined) return undefined;
   return HealthCheck.make({
@@ -121,7 +143,10 @@ function catalogOf(side: Side, withNode: boolean): Catalog {
   const catalog = new Catalog();
   if (withNode) catalog.node = Node.make({ ID: identity.id, Node: "s1", Meta: new Map([["old", "1"]]) });
   catalog.services.set("consul", NodeService.make({ ID: "consul", Service: "consul" }));
-  catalog.checks.set("serfHealth", HealthCheck.make({ Node: "s1", CheckID: "serfHealth", Status: "passing" }));
+  catalog.checks.set(
+    "serfHealth",
+    HealthCheck.make({ Node: "s1", CheckID: "serfHealth", Status: "passing" }),
+  );
   for (const s of side.services) catalog.services.set(s.id, serviceOf(s));
   for (const c of side.checks) {
     const check = checkOf(c, catalog.services);
@@ -161,13 +186,17 @@ test("changes made while a push is under way are pushed again", () => {
   for (const operation of operations) catalog.perform(operation);
   records.setService(NodeService.make({ ID: "web", Service: "web", Port: 81 }), "", "local");
   for (const operation of operations) acknowledge(records, operation);
-  assert.deepEqual(plan(records).map((o) => o.kind), ["register-service"]);
+  assert.deepEqual(
+    plan(records).map((o) => o.kind),
+    ["register-service"],
+  );
 });
 
 test("the order is node, services with their checks, other checks; tokens are not mixed", () => {
   const records = new LocalRecords();
   records.setService(NodeService.make({ ID: "web", Service: "web" }), "t1", "local");
-  const check = (id: string, service: string): HealthCheck => HealthCheck.make({ Node: "s1", CheckID: id, ServiceID: service, Output: "x" });
+  const check = (id: string, service: string): HealthCheck =>
+    HealthCheck.make({ Node: "s1", CheckID: id, ServiceID: service, Output: "x" });
   records.setCheck(check("c1", "web"), undefined, "t1", "local", 0);
   records.setCheck(check("c2", "web"), undefined, "t1", "local", 0);
   records.setCheck(check("c3", "web"), undefined, "t2", "local", 0);
@@ -196,7 +225,11 @@ test("the order is node, services with their checks, other checks; tokens are no
 test("with tag override the catalog's tags are taken", () => {
   const records = new LocalRecords();
   const catalog = new Catalog();
-  records.setService(NodeService.make({ ID: "web", Service: "web", Tags: ["mine"], EnableTagOverride: true }), "", "local");
+  records.setService(
+    NodeService.make({ ID: "web", Service: "web", Tags: ["mine"], EnableTagOverride: true }),
+    "",
+    "local",
+  );
   sync(records, catalog);
   catalog.services.set("web", { ...catalog.services.get("web")!, Tags: ["theirs"] });
   assert.deepEqual(sync(records, catalog), []);
@@ -208,11 +241,27 @@ test("the outputs of many checks go in few calls", () => {
   const catalog = new Catalog();
   for (let i = 0; i < 200; i++) {
     records.setService(NodeService.make({ ID: `s${i}`, Service: `s${i}` }), "", "local");
-    records.setCheck(HealthCheck.make({ Node: "s1", CheckID: `c${i}`, ServiceID: `s${i}`, ServiceName: `s${i}`, Status: "passing", Output: "0" }), undefined, "", "local", 0);
+    records.setCheck(
+      HealthCheck.make({
+        Node: "s1",
+        CheckID: `c${i}`,
+        ServiceID: `s${i}`,
+        ServiceName: `s${i}`,
+        Status: "passing",
+        Output: "0",
+      }),
+      undefined,
+      "",
+      "local",
+      0,
+    );
   }
   sync(records, catalog);
   for (let i = 0; i < 200; i++)
-    assert.equal(records.updateCheck(`c${i}`, "passing", "1", i, { updateIntervalMs: 1000, chance: 0.5 }), "deferred");
+    assert.equal(
+      records.updateCheck(`c${i}`, "passing", "1", i, { updateIntervalMs: 1000, chance: 0.5 }),
+      "deferred",
+    );
   assert.deepEqual(plan(records), []);
   assert.equal(records.expireDeferrals(500), false);
   assert.equal(records.nextDeferral(), 1000);

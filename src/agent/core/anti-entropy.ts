@@ -6,7 +6,13 @@
  * Two things are never touched: the service `consul` and the check `serfHealth`, which belong to the leader.
  * Order and batching as observed in Consul 1.8.7: node, services (each with those of its checks that use the same token), checks.
  */
-import { type DeregisterRequest, type HealthCheck, type Node, type NodeService, RegisterRequest } from "../../model/catalog.ts";
+import {
+  type DeregisterRequest,
+  type HealthCheck,
+  type Node,
+  type NodeService,
+  RegisterRequest,
+} from "../../model/catalog.ts";
 import { CHECKS_PER_REGISTER_MAX } from "../limits.ts";
 import type { CheckEntry, LocalRecords } from "./local-records.ts";
 import { sameValue } from "./same-value.ts";
@@ -54,7 +60,12 @@ export type SyncOperation =
       readonly service: NodeService;
       readonly checks: readonly (CheckRef & { readonly check: HealthCheck })[];
     }
-  | { readonly kind: "deregister-check"; readonly id: string; readonly revision: number; readonly token: string }
+  | {
+      readonly kind: "deregister-check";
+      readonly id: string;
+      readonly revision: number;
+      readonly token: string;
+    }
   | {
       readonly kind: "register-checks";
       readonly token: string;
@@ -94,7 +105,8 @@ export const sameService = (a: NodeService, b: NodeService): boolean =>
   SERVICE_FIELDS.every((f) => sameValue(a[f], b[f]));
 
 /** Equal but for their outputs. */
-const sameButOutput = (a: HealthCheck, b: HealthCheck): boolean => CHECK_FIELDS.every((f) => sameValue(a[f], b[f]));
+const sameButOutput = (a: HealthCheck, b: HealthCheck): boolean =>
+  CHECK_FIELDS.every((f) => sameValue(a[f], b[f]));
 
 /** Marks in `records` what differs from the catalog's answer. */
 export function compare(records: LocalRecords, identity: NodeIdentity, remote: RemoteNode): void {
@@ -118,7 +130,8 @@ export function compare(records: LocalRecords, identity: NodeIdentity, remote: R
       records.markService(id, false);
       continue;
     }
-    if (e.service.EnableTagOverride && !sameValue(e.service.Tags, theirs.Tags)) records.overrideTags(id, theirs.Tags);
+    if (e.service.EnableTagOverride && !sameValue(e.service.Tags, theirs.Tags))
+      records.overrideTags(id, theirs.Tags);
     records.markService(id, sameService(records.service(id)!.service, theirs));
   }
   for (const id of remoteServices.keys()) if (id !== CONSUL_SERVICE_ID) records.addGhostService(id);
@@ -183,7 +196,10 @@ export function plan(records: LocalRecords): readonly SyncOperation[] {
     });
   }
 
-  const batches = new Map<string, { token: string; service: NodeService | null; checks: (CheckRef & { check: HealthCheck })[] }>();
+  const batches = new Map<
+    string,
+    { token: string; service: NodeService | null; checks: (CheckRef & { check: HealthCheck })[] }
+  >();
   for (const [id, e] of entries) {
     if (e.inSync || done.has(id)) continue;
     if (e.deleted) {
@@ -265,7 +281,8 @@ export function acknowledge(records: LocalRecords, operation: SyncOperation): vo
       for (const c of operation.checks) records.markCheck(c.id, true, c.revision);
       break;
     case "deregister-check":
-      if (records.checkEntries().get(operation.id)?.revision === operation.revision) records.forgetCheck(operation.id);
+      if (records.checkEntries().get(operation.id)?.revision === operation.revision)
+        records.forgetCheck(operation.id);
       break;
     case "register-checks":
       for (const c of operation.checks) records.markCheck(c.id, true, c.revision);

@@ -49,7 +49,8 @@ export class CheckCycle {
     this.intervalMs = Math.max(options.intervalMs, CHECK_INTERVAL_MS_MIN);
     this.#s = options.successBeforePassing;
     this.#f = options.failuresBeforeCritical;
-    this.#w = options.failuresBeforeWarning > 0 ? options.failuresBeforeWarning : options.failuresBeforeCritical;
+    this.#w =
+      options.failuresBeforeWarning > 0 ? options.failuresBeforeWarning : options.failuresBeforeCritical;
     this.#ok = this.#s;
     this.#bad = this.#f;
   }
@@ -61,7 +62,11 @@ export class CheckCycle {
 
   /** What to do about a probe's result. */
   onResult(result: ProbeResult): CheckVerdict {
-    const publish = (status: CheckStatus): CheckVerdict => ({ kind: "publish", status, output: result.output });
+    const publish = (status: CheckStatus): CheckVerdict => ({
+      kind: "publish",
+      status,
+      output: result.output,
+    });
     if (result.certain === true) return publish(result.status);
     if (result.status !== "critical") {
       this.#ok++;

@@ -2,21 +2,59 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NodeService } from "../../model/catalog.ts";
 import { CheckDefinition } from "../../model/definition.ts";
-import { checkDefinitionError, checkKind, checkRecord, checkTypeText, serviceCheckId } from "./check-definition.ts";
+import {
+  checkDefinitionError,
+  checkKind,
+  checkRecord,
+  checkTypeText,
+  serviceCheckId,
+} from "./check-definition.ts";
 
 const S = 1_000_000_000n;
 const make = CheckDefinition.make;
 
 const errors = [
-  { name: "interval and ttl", d: make({ TTL: S, Interval: S }), text: "Interval and TTL cannot both be specified" },
-  { name: "script without interval", d: make({ Script: "x" }), text: "Interval must be > 0 for Script, HTTP, or TCP checks" },
-  { name: "args without interval", d: make({ ScriptArgs: ["x"] }), text: "Interval must be > 0 for Script, HTTP, or TCP checks" },
-  { name: "http without interval", d: make({ HTTP: "x" }), text: "Interval must be > 0 for Script, HTTP, or TCP checks" },
-  { name: "udp without interval", d: make({ UDP: "x" }), text: "Interval must be > 0 for Script, HTTP, or TCP checks" },
-  { name: "tcp and alias", d: make({ TCP: "x", Interval: S, AliasService: "a" }), text: "Interval cannot be set for Alias checks" },
-  { name: "alias and ttl", d: make({ AliasNode: "n", TTL: S }), text: "TTL must be not be set for Alias checks" },
+  {
+    name: "interval and ttl",
+    d: make({ TTL: S, Interval: S }),
+    text: "Interval and TTL cannot both be specified",
+  },
+  {
+    name: "script without interval",
+    d: make({ Script: "x" }),
+    text: "Interval must be > 0 for Script, HTTP, or TCP checks",
+  },
+  {
+    name: "args without interval",
+    d: make({ ScriptArgs: ["x"] }),
+    text: "Interval must be > 0 for Script, HTTP, or TCP checks",
+  },
+  {
+    name: "http without interval",
+    d: make({ HTTP: "x" }),
+    text: "Interval must be > 0 for Script, HTTP, or TCP checks",
+  },
+  {
+    name: "udp without interval",
+    d: make({ UDP: "x" }),
+    text: "Interval must be > 0 for Script, HTTP, or TCP checks",
+  },
+  {
+    name: "tcp and alias",
+    d: make({ TCP: "x", Interval: S, AliasService: "a" }),
+    text: "Interval cannot be set for Alias checks",
+  },
+  {
+    name: "alias and ttl",
+    d: make({ AliasNode: "n", TTL: S }),
+    text: "TTL must be not be set for Alias checks",
+  },
   { name: "nothing", d: make(), text: "TTL must be > 0 for TTL checks" },
-  { name: "negative output size", d: make({ TTL: S, OutputMaxSize: -1 }), text: "MaxOutputMaxSize must be positive" },
+  {
+    name: "negative output size",
+    d: make({ TTL: S, OutputMaxSize: -1 }),
+    text: "MaxOutputMaxSize must be positive",
+  },
   { name: "a ttl", d: make({ TTL: S }), text: undefined },
   { name: "an alias", d: make({ AliasService: "web" }), text: undefined },
   { name: "a tcp", d: make({ TCP: "h:1", Interval: S }), text: undefined },

@@ -7,7 +7,8 @@ import type { CheckDefinition } from "../../model/definition.ts";
 
 export const CHECK_STATUSES = ["passing", "warning", "critical"] as const;
 export type CheckStatus = (typeof CHECK_STATUSES)[number];
-export const isCheckStatus = (s: string): s is CheckStatus => (CHECK_STATUSES as readonly string[]).includes(s);
+export const isCheckStatus = (s: string): s is CheckStatus =>
+  (CHECK_STATUSES as readonly string[]).includes(s);
 
 export type CheckKind =
   | "ttl"

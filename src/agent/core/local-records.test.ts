@@ -4,7 +4,8 @@ import { HealthCheck, NodeService } from "../../model/catalog.ts";
 import { CheckDefinition } from "../../model/definition.ts";
 import { LocalRecords } from "./local-records.ts";
 
-const check = (fields: Partial<HealthCheck>): HealthCheck => HealthCheck.make({ Node: "s1", CheckID: "c", Status: "critical", ...fields });
+const check = (fields: Partial<HealthCheck>): HealthCheck =>
+  HealthCheck.make({ Node: "s1", CheckID: "c", Status: "critical", ...fields });
 const quick = { updateIntervalMs: 1000, chance: 0 };
 
 function withCheck(fields: Partial<HealthCheck> = {}): LocalRecords {
@@ -84,7 +85,13 @@ test("checks of the node are never overdue", () => {
 test("checks follow their service's name and tags", () => {
   const records = new LocalRecords();
   records.setService(NodeService.make({ ID: "web", Service: "web", Tags: ["a"] }), "", "local");
-  records.setCheck(check({ ServiceID: "web", ServiceName: "web", ServiceTags: ["a"] }), undefined, "", "local", 0);
+  records.setCheck(
+    check({ ServiceID: "web", ServiceName: "web", ServiceTags: ["a"] }),
+    undefined,
+    "",
+    "local",
+    0,
+  );
   records.setService(NodeService.make({ ID: "web", Service: "web", Tags: ["b"] }), "", "local");
   assert.deepEqual(records.check("c")?.check.ServiceTags, ["b"]);
 });

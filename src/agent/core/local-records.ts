@@ -91,7 +91,9 @@ export class LocalRecords {
   }
 
   checks(): ReadonlyMap<string, HealthCheck> {
-    this.#liveChecks ??= new Map([...this.#checks].filter(([, e]) => !e.deleted).map(([id, e]) => [id, e.check]));
+    this.#liveChecks ??= new Map(
+      [...this.#checks].filter(([, e]) => !e.deleted).map(([id, e]) => [id, e.check]),
+    );
     return this.#liveChecks;
   }
 
@@ -199,7 +201,13 @@ export class LocalRecords {
    * A check's new status and output. "changed": push it now; "deferred": only the output differs, it goes out between half
    * and one and a half update intervals from its first change.
    */
-  updateCheck(id: string, status: string, output: string, now: number, deferral: DeferralOptions): OutputUpdate {
+  updateCheck(
+    id: string,
+    status: string,
+    output: string,
+    now: number,
+    deferral: DeferralOptions,
+  ): OutputUpdate {
     const e = this.check(id);
     if (e === undefined) return "unchanged";
     const { Status, Output } = e.check;
@@ -322,7 +330,12 @@ export class LocalRecords {
   /** Live service checks that have been critical for at least as long as their definition allows. */
   overdue(now: number, allowedMs: (definition: CheckDefinition) => number): readonly CheckEntry[] {
     return [...this.#checks.values()].filter((e) => {
-      if (e.deleted || e.criticalSince === undefined || e.definition === undefined || e.check.ServiceID === "")
+      if (
+        e.deleted ||
+        e.criticalSince === undefined ||
+        e.definition === undefined ||
+        e.check.ServiceID === ""
+      )
         return false;
       const allowed = allowedMs(e.definition);
       return allowed > 0 && now - e.criticalSince > allowed;

@@ -23,7 +23,10 @@ for (const n of [4097, 6000])
 
 test("head: a report that is too long is cut with a note", () => {
   assert.equal(headOfOutput("x".repeat(4096), LIMIT), "x".repeat(4096));
-  assert.equal(headOfOutput("x".repeat(6000), LIMIT), `${"x".repeat(4096)} ... (captured 4096 of 6000 bytes)`);
+  assert.equal(
+    headOfOutput("x".repeat(6000), LIMIT),
+    `${"x".repeat(4096)} ... (captured 4096 of 6000 bytes)`,
+  );
 });
 
 test("head: a character is counted by its bytes", () => {
