@@ -7,7 +7,6 @@ import { isVoter } from "./reconcile.ts";
 import { parseServer } from "./server-metadata.ts";
 
 export function operatorEndpoints(core: ServerCore) {
-  const { raft } = core;
 
   function raftServers(): readonly RaftServer[] {
     const byAddress = new Map<string, { readonly name: string; readonly raftVersion: number }>();
@@ -18,8 +17,8 @@ export function operatorEndpoints(core: ServerCore) {
       if (m.status === "alive" || !byAddress.has(s.address))
         byAddress.set(s.address, { name: m.name, raftVersion: s.raftVersion });
     }
-    const leader = raft.leader;
-    return raft.configuration.servers.map((p) => {
+    const leader = core.raft.leader;
+    return core.raft.configuration.servers.map((p) => {
       const member = byAddress.get(p.address);
       return {
         ID: p.id,
@@ -34,9 +33,9 @@ export function operatorEndpoints(core: ServerCore) {
 
   async function removePeer(request: RaftRemovePeerRequest, by: "address" | "id"): Promise<object> {
     const wanted = by === "address" ? request.Address : request.ID;
-    const peer = raft.configuration.servers.find((p) => (by === "address" ? p.address : p.id) === wanted);
+    const peer = core.raft.configuration.servers.find((p) => (by === "address" ? p.address : p.id) === wanted);
     if (peer === undefined) throw new InvalidRequestError(`${by} "${wanted}" was not found in the Raft configuration`);
-    await raft.removeServer(peer.id);
+    await core.raft.removeServer(peer.id);
     core.log.warn("Removed Raft peer", { by, peer: wanted });
     return {};
   }
