@@ -43,13 +43,19 @@ export const DEFINITION_BODY: DecodeOptions = {
     },
   },
   ignoreUnknown: new Set(["ServiceConnect"]),
+  goNames: { ServiceBody: "", CheckBody: "" },
 };
 
 /** /v1/session/create: whatever else is there is passed over, also the enterprise's Namespace. */
 export const SESSION_BODY: DecodeOptions = {
   ignoreUnknown: true,
-  smallSeconds: new Set(["Session.LockDelay"]),
+  smallSeconds: new Set([".LockDelay"]),
+  goNames: { Session: "" },
+  goType: "struct { LockDelay interface {}; *structs.Alias }",
 };
 
 /** /v1/txn. */
-export const TXN_BODY: DecodeOptions = { ignoreUnknown: new Set(["HealthCheckDefinition"]) };
+export const TXN_BODY: DecodeOptions = {
+  goType: "api.TxnOps",
+  ignoreUnknown: new Set(["HealthCheckDefinition"]),
+};

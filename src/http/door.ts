@@ -12,7 +12,7 @@ import { cidrTest } from "./address-filter.ts";
 import { apiRoutes } from "./api.ts";
 import { Call, plainIp, type Waiting } from "./call.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
-import { REFUSALS, statusOf } from "./errors.ts";
+import { HttpError, REFUSALS, statusOf } from "./errors.ts";
 import { HEADER_BYTES_MAX, HEADERS_TIMEOUT_MS } from "./limits.ts";
 import { HTML_TYPE, JSON_TYPE, prettyJson, respond, TEXT_TYPE } from "./respond.ts";
 import { type Endpoint, Router } from "./router.ts";
@@ -172,8 +172,14 @@ class Door implements HttpDoor {
       if (path.startsWith(blocked)) return this.#text(req, res, 403, REFUSALS.endpointBlocked);
     const found = endpoint.find(method, rest);
     if (found === undefined) {
-      const allow = `OPTIONS,${endpoint.allow}`;
-      if (method === "OPTIONS") return respond(req, res, 200, ["Allow", allow, ...this.#common], "");
+      const allowed = endpoint.allow(rest);
+      if (method === "OPTIONS") {
+        const headers = ["Allow", `OPTIONS,${allowed}`, ...this.#common];
+        return endpoint.ownMethods
+          ? respond(req, res, 200, ["Content-Type", JSON_TYPE, ...headers], "{}")
+          : respond(req, res, 200, headers, "");
+      }
+      const allow = endpoint.ownMethods ? allowed : `OPTIONS,${allowed}`;
       return this.#text(req, res, 405, `method ${method} not allowed`, ["Allow", allow]);
     }
     if (found.method !== "GET" && !this.#mayWrite(req.socket.remoteAddress ?? ""))
@@ -259,7 +265,7 @@ class Door implements HttpDoor {
         from: from(req),
         error: text,
       });
-    if (status !== 400 || !(error instanceof Error && error.name === "HttpError")) call.metaOfError();
+    if (!(error instanceof HttpError)) call.metaOfError();
     // What is left of a refused body is not read: the connection cannot be used again.
     const unread = !req.complete;
     const extra = unread ? ["Connection", "close", ...call.headers] : call.headers;

@@ -38,19 +38,20 @@ async function instances(
   c: Call,
   kind: { readonly connect?: boolean; readonly ingress?: boolean },
 ): Promise<Answer> {
-  const out = await c.read("Health.ServiceNodes", serviceRequest(c, kind), { level: true });
-  let nodes = out.Nodes;
-  if (c.query.has("passing")) {
-    const value = c.query.get("passing");
-    let passing: boolean;
-    try {
-      passing = value === "" || parseBool(value);
-    } catch {
-      throw plainBadRequest("Invalid value for ?passing");
-    }
-    if (passing) nodes = onlyPassing(nodes ?? []);
+  const request = serviceRequest(c, kind);
+  const passing = passingOnly(c);
+  const out = await c.read("Health.ServiceNodes", request, { level: true });
+  return CheckServiceNodesJson.json(passing ? onlyPassing(out.Nodes ?? []) : out.Nodes);
+}
+
+function passingOnly(c: Call): boolean {
+  if (!c.query.has("passing")) return false;
+  const value = c.query.get("passing");
+  try {
+    return value === "" || parseBool(value);
+  } catch {
+    throw plainBadRequest("Invalid value for ?passing");
   }
-  return CheckServiceNodesJson.json(nodes);
 }
 
 /** Without those that have a check which does not pass; the last fills the gap, as the original does it. */

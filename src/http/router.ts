@@ -9,7 +9,9 @@ export interface Endpoint {
   readonly path: string;
   readonly takesRest: boolean;
   /** "GET,PUT,DELETE" */
-  readonly allow: string;
+  allow(rest: string): string;
+  /** The endpoint looks at methods by itself: OPTIONS answers `{}`, and a refusal does not name OPTIONS. */
+  readonly ownMethods: boolean;
   /** Name in metrics: "v1.kv._". */
   readonly metric: string;
   find(method: string, rest: string): Route | undefined;
@@ -54,27 +56,49 @@ const baseOf = (pattern: string): string => {
   return at < 0 ? pattern : pattern.slice(0, at);
 };
 
+/** Paths whose handler looks at methods by itself in the original, with what shows of that. */
+const OWN_METHODS: ReadonlySet<string> = new Set(["/v1/query/"]);
+
+interface Choice {
+  readonly suffix: string;
+  readonly methods: readonly HttpMethod[];
+  readonly byMethod: ReadonlyMap<string, Route>;
+}
+
 function makeEndpoint(path: string, routes: readonly Route[]): Endpoint {
   const takesRest = path.endsWith("/");
-  const methods: HttpMethod[] = [];
-  const plain = new Map<string, Route>();
-  const suffixed: { readonly method: HttpMethod; readonly suffix: string; readonly route: Route }[] = [];
+  const ownMethods = OWN_METHODS.has(path);
+  const bySuffix = new Map<string, Route[]>();
   for (const r of routes) {
-    if (!methods.includes(r.method)) methods.push(r.method);
     const suffix = r.pattern.includes("}") ? r.pattern.slice(r.pattern.indexOf("}") + 1) : "";
-    if (suffix === "") plain.set(r.method, r);
-    else suffixed.push({ method: r.method, suffix, route: r });
+    bySuffix.set(suffix, [...(bySuffix.get(suffix) ?? []), r]);
   }
-  const put = plain.get("PUT");
+  const choice = (suffix: string): Choice => {
+    const group = bySuffix.get(suffix) ?? [];
+    return {
+      suffix,
+      methods: [...new Set(group.map((r) => r.method))],
+      byMethod: new Map(group.map((r) => [r.method, r])),
+    };
+  };
+  const plain = choice("");
+  const suffixed = [...bySuffix.keys()].filter((s) => s !== "").map(choice);
+  const put = plain.byMethod.get("PUT");
   const verb = put?.alsoGet ? put : undefined;
+  const chosen = (rest: string): Choice => suffixed.find((s) => rest.endsWith(s.suffix)) ?? plain;
   return {
     path,
     takesRest,
-    allow: methods.join(","),
+    ownMethods,
     metric: `${path.slice(1).replaceAll("/", ".")}${takesRest ? "_" : ""}`,
+    allow: (rest) => (ownMethods ? chosen(rest) : plain).methods.join(","),
     find: (method, rest) => {
-      for (const s of suffixed) if (s.method === method && rest.endsWith(s.suffix)) return s.route;
-      return plain.get(method) ?? (method === "GET" ? verb : undefined);
+      if (suffixed.length > 0) {
+        const { suffix, byMethod } = chosen(rest);
+        const found = byMethod.get(method);
+        if (suffix !== "" && (found !== undefined || ownMethods)) return found;
+      }
+      return plain.byMethod.get(method) ?? (method === "GET" ? verb : undefined);
     },
   };
 }

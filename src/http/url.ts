@@ -28,7 +28,7 @@ export class Query {
   encode(): string {
     return [...this.#pairs]
       .sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0))
-      .map(([k, v]) => `${escape(k)}=${escape(v)}`)
+      .map(([k, v]) => `${queryEscape(k)}=${queryEscape(v)}`)
       .join("&");
   }
 }
@@ -42,20 +42,20 @@ export function parseQuery(text: string): Query | undefined {
   for (const part of text.split(/[&;]/)) {
     if (part === "") continue;
     const eq = part.indexOf("=");
-    const name = unescape(eq < 0 ? part : part.slice(0, eq));
-    const value = eq < 0 ? "" : unescape(part.slice(eq + 1));
+    const name = queryUnescape(eq < 0 ? part : part.slice(0, eq));
+    const value = eq < 0 ? "" : queryUnescape(part.slice(eq + 1));
     if (name === undefined || value === undefined) return undefined;
     pairs.push([name, value]);
   }
   return new Query(pairs);
 }
 
-function unescape(s: string): string | undefined {
+function queryUnescape(s: string): string | undefined {
   if (!s.includes("%") && !s.includes("+")) return s;
   return percentDecode(s.replaceAll("+", " "));
 }
 
-const escape = (s: string): string =>
+const queryEscape = (s: string): string =>
   encodeURIComponent(s.toWellFormed())
     .replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
     .replaceAll("%20", "+");

@@ -13,7 +13,7 @@ import {
 } from "../model/catalog.ts";
 import { Session } from "../model/kv.ts";
 import { AutopilotServerHealth } from "../model/operator.ts";
-import { bool, int, jsonString, list, map, ptr, str, struct, type Type } from "../wire/schema.ts";
+import { bool, int, jsonString, list, map, ptr, str, struct, type Type, time } from "../wire/schema.ts";
 
 /** A list whose nil is shown as `[]`. */
 export const shownList = <T>(of: Type<T>): Type<readonly T[] | null> => {
@@ -60,10 +60,20 @@ export const StringsJson = shownList(str);
 const SERF_STATUS_WORDS = ["none", "alive", "leaving", "left", "failed"] as const;
 const serfStatus: Type<number> = { ...int, json: (v) => jsonString(SERF_STATUS_WORDS[v] ?? "none") };
 
+/** Shown in whole seconds. */
+const wholeSeconds: Type<bigint> = {
+  ...time,
+  json: (v) => time.json(((v + 500_000_000n) / 1_000_000_000n) * 1_000_000_000n),
+};
+
 export const AutopilotHealthView = struct("AutopilotHealth", {
   Healthy: bool,
   FailureTolerance: int,
   Servers: shownList(
-    struct("AutopilotServerHealth", { ...AutopilotServerHealth.fields, SerfStatus: serfStatus }),
+    struct("AutopilotServerHealth", {
+      ...AutopilotServerHealth.fields,
+      SerfStatus: serfStatus,
+      StableSince: wholeSeconds,
+    }),
   ),
 });

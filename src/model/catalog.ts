@@ -101,16 +101,16 @@ export const NodeService = struct("NodeService", {
 export type NodeService = Infer<typeof NodeService>;
 
 export const HealthCheckDefinition = struct("HealthCheckDefinition", {
+  Interval: field(durText, { omitempty: true }),
+  OutputMaxSize: field(uint, { omitempty: true }),
+  Timeout: field(durText, { omitempty: true }),
+  DeregisterCriticalServiceAfter: field(durText, { omitempty: true }),
   HTTP: field(str, { omitempty: true }),
   TLSSkipVerify: field(bool, { omitempty: true }),
   Header: field(map(list(str)), { omitempty: true }),
   Method: field(str, { omitempty: true }),
   Body: field(str, { omitempty: true }),
   TCP: field(str, { omitempty: true }),
-  Interval: field(durText, { omitempty: true }),
-  OutputMaxSize: field(uint, { omitempty: true }),
-  Timeout: field(durText, { omitempty: true }),
-  DeregisterCriticalServiceAfter: field(durText, { omitempty: true }),
   ScriptArgs: field(list(str), { omitempty: true }),
   DockerContainerID: field(str, { omitempty: true }),
   Shell: field(str, { omitempty: true }),

@@ -7,7 +7,9 @@ import {
   bool,
   boxed,
   dur,
+  durText,
   f32,
+  field,
   type Infer,
   int,
   list,
@@ -62,8 +64,8 @@ export const ServiceConfigEntry = struct("ServiceConfigEntry", {
   Protocol: str,
   MeshGateway: MeshGatewayConfig,
   Expose: ExposeConfig,
-  ExternalSNI: str,
-  Meta: map(str),
+  ExternalSNI: field(str, { omitempty: true }),
+  Meta: field(map(str), { omitempty: true }),
   ...RaftIndex.fields,
 });
 export type ServiceConfigEntry = Infer<typeof ServiceConfigEntry>;
@@ -75,7 +77,7 @@ export const ProxyConfigEntryFields = struct("ProxyConfigEntry", {
   Config: map(any),
   MeshGateway: MeshGatewayConfig,
   Expose: ExposeConfig,
-  Meta: map(str),
+  Meta: field(map(str), { omitempty: true }),
   ...RaftIndex.fields,
 });
 export const ProxyConfigEntry = boxed(ProxyConfigEntryFields);
@@ -83,70 +85,70 @@ export type ProxyConfigEntry = Infer<typeof ProxyConfigEntry>;
 
 export const ServiceRouteHTTPMatchHeader = struct("ServiceRouteHTTPMatchHeader", {
   Name: str,
-  Present: bool,
-  Exact: str,
-  Prefix: str,
-  Suffix: str,
-  Regex: str,
-  Invert: bool,
+  Present: field(bool, { omitempty: true }),
+  Exact: field(str, { omitempty: true }),
+  Prefix: field(str, { omitempty: true }),
+  Suffix: field(str, { omitempty: true }),
+  Regex: field(str, { omitempty: true }),
+  Invert: field(bool, { omitempty: true }),
 });
 export type ServiceRouteHTTPMatchHeader = Infer<typeof ServiceRouteHTTPMatchHeader>;
 
 export const ServiceRouteHTTPMatchQueryParam = struct("ServiceRouteHTTPMatchQueryParam", {
   Name: str,
-  Present: bool,
-  Exact: str,
-  Regex: str,
+  Present: field(bool, { omitempty: true }),
+  Exact: field(str, { omitempty: true }),
+  Regex: field(str, { omitempty: true }),
 });
 export type ServiceRouteHTTPMatchQueryParam = Infer<typeof ServiceRouteHTTPMatchQueryParam>;
 
 export const ServiceRouteHTTPMatch = struct("ServiceRouteHTTPMatch", {
-  PathExact: str,
-  PathPrefix: str,
-  PathRegex: str,
-  Header: list(ServiceRouteHTTPMatchHeader),
-  QueryParam: list(ServiceRouteHTTPMatchQueryParam),
-  Methods: list(str),
+  PathExact: field(str, { omitempty: true }),
+  PathPrefix: field(str, { omitempty: true }),
+  PathRegex: field(str, { omitempty: true }),
+  Header: field(list(ServiceRouteHTTPMatchHeader), { omitempty: true }),
+  QueryParam: field(list(ServiceRouteHTTPMatchQueryParam), { omitempty: true }),
+  Methods: field(list(str), { omitempty: true }),
 });
 export type ServiceRouteHTTPMatch = Infer<typeof ServiceRouteHTTPMatch>;
 
 export const ServiceRouteMatch = struct("ServiceRouteMatch", {
-  HTTP: ptr(ServiceRouteHTTPMatch),
+  HTTP: field(ptr(ServiceRouteHTTPMatch), { omitempty: true }),
 });
 export type ServiceRouteMatch = Infer<typeof ServiceRouteMatch>;
 
 export const ServiceRouteDestination = struct("ServiceRouteDestination", {
-  Service: str,
-  ServiceSubset: str,
-  Namespace: str,
-  PrefixRewrite: str,
-  RequestTimeout: dur,
-  NumRetries: uint,
-  RetryOnConnectFailure: bool,
-  RetryOnStatusCodes: list(uint),
+  RequestTimeout: field(durText, { omitempty: true }),
+  Service: field(str, { omitempty: true }),
+  ServiceSubset: field(str, { omitempty: true }),
+  Namespace: field(str, { omitempty: true }),
+  PrefixRewrite: field(str, { omitempty: true }),
+  NumRetries: field(uint, { omitempty: true }),
+  RetryOnConnectFailure: field(bool, { omitempty: true }),
+  RetryOnStatusCodes: field(list(uint), { omitempty: true }),
 });
 export type ServiceRouteDestination = Infer<typeof ServiceRouteDestination>;
 
 export const ServiceRoute = struct("ServiceRoute", {
-  Match: ptr(ServiceRouteMatch),
-  Destination: ptr(ServiceRouteDestination),
+  Match: field(ptr(ServiceRouteMatch), { omitempty: true }),
+  Destination: field(ptr(ServiceRouteDestination), { omitempty: true }),
 });
 export type ServiceRoute = Infer<typeof ServiceRoute>;
 
 export const ServiceRouterConfigEntry = struct("ServiceRouterConfigEntry", {
   Kind: str,
   Name: str,
-  Routes: list(ServiceRoute),
-  Meta: map(str),
+  Routes: field(list(ServiceRoute), { omitempty: true }),
+  Meta: field(map(str), { omitempty: true }),
   ...RaftIndex.fields,
 });
 export type ServiceRouterConfigEntry = Infer<typeof ServiceRouterConfigEntry>;
 
 export const ServiceSplit = struct("ServiceSplit", {
   Weight: f32,
-  Service: str,
-  ServiceSubset: str,
-  Namespace: str,
+  Service: field(str, { omitempty: true }),
+  ServiceSubset: field(str, { omitempty: true }),
+  Namespace: field(str, { omitempty: true }),
 });
 export type ServiceSplit = Infer<typeof ServiceSplit>;
 
@@ -154,42 +156,42 @@ export const ServiceSplitterConfigEntry = struct("ServiceSplitterConfigEntry", {
   Kind: str,
   Name: str,
   Splits: list(ServiceSplit),
-  Meta: map(str),
+  Meta: field(map(str), { omitempty: true }),
   ...RaftIndex.fields,
 });
 export type ServiceSplitterConfigEntry = Infer<typeof ServiceSplitterConfigEntry>;
 
 export const ServiceResolverSubset = struct("ServiceResolverSubset", {
-  Filter: str,
-  OnlyPassing: bool,
+  Filter: field(str, { omitempty: true }),
+  OnlyPassing: field(bool, { omitempty: true }),
 });
 export type ServiceResolverSubset = Infer<typeof ServiceResolverSubset>;
 
 export const ServiceResolverRedirect = struct("ServiceResolverRedirect", {
-  Service: str,
-  ServiceSubset: str,
-  Namespace: str,
-  Datacenter: str,
+  Service: field(str, { omitempty: true }),
+  ServiceSubset: field(str, { omitempty: true }),
+  Namespace: field(str, { omitempty: true }),
+  Datacenter: field(str, { omitempty: true }),
 });
 export type ServiceResolverRedirect = Infer<typeof ServiceResolverRedirect>;
 
 export const ServiceResolverFailover = struct("ServiceResolverFailover", {
-  Service: str,
-  ServiceSubset: str,
-  Namespace: str,
-  Datacenters: list(str),
+  Service: field(str, { omitempty: true }),
+  ServiceSubset: field(str, { omitempty: true }),
+  Namespace: field(str, { omitempty: true }),
+  Datacenters: field(list(str), { omitempty: true }),
 });
 export type ServiceResolverFailover = Infer<typeof ServiceResolverFailover>;
 
 export const ServiceResolverConfigEntry = struct("ServiceResolverConfigEntry", {
+  ConnectTimeout: field(durText, { omitempty: true }),
   Kind: str,
   Name: str,
-  DefaultSubset: str,
-  Subsets: map(ServiceResolverSubset),
-  Redirect: ptr(ServiceResolverRedirect),
-  Failover: map(ServiceResolverFailover),
-  ConnectTimeout: dur,
-  Meta: map(str),
+  DefaultSubset: field(str, { omitempty: true }),
+  Subsets: field(map(ServiceResolverSubset), { omitempty: true }),
+  Redirect: field(ptr(ServiceResolverRedirect), { omitempty: true }),
+  Failover: field(map(ServiceResolverFailover), { omitempty: true }),
+  Meta: field(map(str), { omitempty: true }),
   ...RaftIndex.fields,
 });
 export type ServiceResolverConfigEntry = Infer<typeof ServiceResolverConfigEntry>;
@@ -201,8 +203,8 @@ export type GatewayTLSConfig = Infer<typeof GatewayTLSConfig>;
 
 export const IngressService = struct("IngressService", {
   Name: str,
-  Hosts: list(str),
-  Meta: map(str),
+  Hosts: field(list(str), { omitempty: true }),
+  Meta: field(map(str), { omitempty: true }),
 });
 export type IngressService = Infer<typeof IngressService>;
 
@@ -218,17 +220,17 @@ export const IngressGatewayConfigEntry = struct("IngressGatewayConfigEntry", {
   Name: str,
   TLS: GatewayTLSConfig,
   Listeners: list(IngressListener),
-  Meta: map(str),
+  Meta: field(map(str), { omitempty: true }),
   ...RaftIndex.fields,
 });
 export type IngressGatewayConfigEntry = Infer<typeof IngressGatewayConfigEntry>;
 
 export const LinkedService = struct("LinkedService", {
   Name: str,
-  CAFile: str,
-  CertFile: str,
-  KeyFile: str,
-  SNI: str,
+  CAFile: field(str, { omitempty: true }),
+  CertFile: field(str, { omitempty: true }),
+  KeyFile: field(str, { omitempty: true }),
+  SNI: field(str, { omitempty: true }),
 });
 export type LinkedService = Infer<typeof LinkedService>;
 
@@ -236,7 +238,7 @@ export const TerminatingGatewayConfigEntry = struct("TerminatingGatewayConfigEnt
   Kind: str,
   Name: str,
   Services: list(LinkedService),
-  Meta: map(str),
+  Meta: field(map(str), { omitempty: true }),
   ...RaftIndex.fields,
 });
 export type TerminatingGatewayConfigEntry = Infer<typeof TerminatingGatewayConfigEntry>;
@@ -271,33 +273,33 @@ export const DiscoveryFailover = struct("DiscoveryFailover", {
 export type DiscoveryFailover = Infer<typeof DiscoveryFailover>;
 
 export const DiscoveryResolver = struct("DiscoveryResolver", {
-  Default: bool,
-  ConnectTimeout: dur,
+  ConnectTimeout: durText,
+  Default: field(bool, { omitempty: true }),
   Target: str,
-  Failover: ptr(DiscoveryFailover),
+  Failover: field(ptr(DiscoveryFailover), { omitempty: true }),
 });
 export type DiscoveryResolver = Infer<typeof DiscoveryResolver>;
 
 export const DiscoveryGraphNode = struct("DiscoveryGraphNode", {
   Type: str,
   Name: str,
-  Routes: list(ptr(DiscoveryRoute)),
-  Splits: list(ptr(DiscoverySplit)),
-  Resolver: ptr(DiscoveryResolver),
+  Routes: field(list(ptr(DiscoveryRoute)), { omitempty: true }),
+  Splits: field(list(ptr(DiscoverySplit)), { omitempty: true }),
+  Resolver: field(ptr(DiscoveryResolver), { omitempty: true }),
 });
 export type DiscoveryGraphNode = Infer<typeof DiscoveryGraphNode>;
 
 export const DiscoveryTarget = struct("DiscoveryTarget", {
   ID: str,
   Service: str,
-  ServiceSubset: str,
+  ServiceSubset: field(str, { omitempty: true }),
   Namespace: str,
   Datacenter: str,
   MeshGateway: MeshGatewayConfig,
   Subset: ServiceResolverSubset,
-  External: bool,
-  SNI: str,
-  Name: str,
+  External: field(bool, { omitempty: true }),
+  SNI: field(str, { omitempty: true }),
+  Name: field(str, { omitempty: true }),
 });
 export type DiscoveryTarget = Infer<typeof DiscoveryTarget>;
 
@@ -305,11 +307,11 @@ export const CompiledDiscoveryChain = struct("CompiledDiscoveryChain", {
   ServiceName: str,
   Namespace: str,
   Datacenter: str,
-  CustomizationHash: str,
-  Protocol: str,
-  StartNode: str,
-  Nodes: map(ptr(DiscoveryGraphNode)),
-  Targets: map(ptr(DiscoveryTarget)),
+  CustomizationHash: field(str, { omitempty: true }),
+  Protocol: field(str, { omitempty: true }),
+  StartNode: field(str, { omitempty: true }),
+  Nodes: field(map(ptr(DiscoveryGraphNode)), { omitempty: true }),
+  Targets: field(map(ptr(DiscoveryTarget)), { omitempty: true }),
 });
 export type CompiledDiscoveryChain = Infer<typeof CompiledDiscoveryChain>;
 
@@ -321,7 +323,7 @@ export type DiscoveryChainResponse = Infer<typeof DiscoveryChainResponse>;
 
 export const FederationState = struct("FederationState", {
   Datacenter: str,
-  MeshGateways: list(CheckServiceNode),
+  MeshGateways: field(list(CheckServiceNode), { omitempty: true }),
   UpdatedAt: time,
   PrimaryModifyIndex: uint,
   ...RaftIndex.fields,

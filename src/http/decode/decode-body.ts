@@ -18,6 +18,10 @@ export interface DecodeOptions {
   readonly ignoreUnknown?: ReadonlySet<string> | true;
   /** Lower-case names that are accepted and dropped. */
   readonly dropped?: ReadonlySet<string>;
+  /** What errors call the body's type, where it is not "structs." and its name. */
+  readonly goType?: string;
+  /** Struct names as errors show them. */
+  readonly goNames?: Readonly<Record<string, string>>;
   /** Struct.Field names of duration fields whose whole numbers below 1000 are seconds. */
   readonly smallSeconds?: ReadonlySet<string>;
 }
@@ -29,7 +33,7 @@ export function decodeBody<T>(type: Type<T>, text: string, options: DecodeOption
 
 /** As {@link decodeBody}, of a value that has been parsed already. */
 export function decodeValue<T>(type: Type<T>, value: JsonValue, options: DecodeOptions = {}): T {
-  return read(type as Type<unknown>, value, options, "") as T;
+  return read(type as Type<unknown>, value, options, TOP) as T;
 }
 
 /** Lower-case names of an object's members, to tell "absent" from "empty". */
@@ -60,20 +64,27 @@ const GO_TYPES: Readonly<Record<string, string>> = {
 
 const IGNORED_ENTERPRISE = " - Namespaces are a Consul Enterprise feature";
 
-function mismatch(v: JsonValue, at: string, goType: string): BodyError {
+/** Where a value stands: the struct that holds it, and the fields down to it. */
+interface Place {
+  readonly owner: string;
+  /** "" at the top. */
+  readonly path: string;
+}
+const TOP: Place = { owner: "", path: "" };
+
+function mismatch(v: JsonValue, at: Place, goType: string): BodyError {
   const kind = typeof v === "number" || typeof v === "bigint" ? numberKind(v, goType) : kindOf(v);
-  return new BodyError(
-    `json: cannot unmarshal ${kind} into Go ${at === "" ? "value" : `struct field ${at}`} of type ${goType}`,
-  );
+  const where = at.path === "" ? "value" : `struct field ${at.owner}.${at.path}`;
+  return new BodyError(`json: cannot unmarshal ${kind} into Go ${where} of type ${goType}`);
 }
 
 const numberKind = (v: number | bigint, goType: string): string =>
   /^u?int/.test(goType) ? `number ${v}` : "number";
 
-function read(type: Type<unknown>, v: JsonValue, o: DecodeOptions, at: string): unknown {
+function read(type: Type<unknown>, v: JsonValue, o: DecodeOptions, at: Place): unknown {
   const shape = type.shape;
-  if (shape === undefined) return type.fromJson(plain(v), at);
-  if (v === null) return shape.kind === "struct" ? type.zero() : type.zero();
+  if (shape === undefined) return type.fromJson(plain(v), at.path);
+  if (v === null) return type.zero();
   switch (shape.kind) {
     case "string":
       if (typeof v !== "string") throw mismatch(v, at, "string");
@@ -85,7 +96,8 @@ function read(type: Type<unknown>, v: JsonValue, o: DecodeOptions, at: string): 
       if (typeof v !== "string") throw mismatch(v, at, "[]uint8");
       return decodeBase64(v);
     case "float":
-      if (typeof v !== "number" && typeof v !== "bigint") throw mismatch(v, at, "float64");
+      if ((typeof v !== "number" && typeof v !== "bigint") || !Number.isFinite(Number(v)))
+        throw mismatch(v, at, "float64");
       return Number(v);
     case "integer": {
       const goType = shape.min < 0n ? (shape.big ? "int64" : "int") : "uint64";
@@ -106,9 +118,9 @@ function read(type: Type<unknown>, v: JsonValue, o: DecodeOptions, at: string): 
           throw new BodyError((e as Error).message);
         }
       }
-      if (typeof v === "number" || typeof v === "bigint") {
+      if (typeof v === "bigint" || (typeof v === "number" && Number.isFinite(v))) {
         const n = BigInt(typeof v === "number" ? Math.trunc(v) : v);
-        const small = o.smallSeconds?.has(at) === true && n < 1000n;
+        const small = o.smallSeconds?.has(`${at.owner}.${at.path}`) === true && n < 1000n;
         return small ? n * 1_000_000_000n : BigInt.asIntN(64, n);
       }
       // Observed: other kinds are passed over.
@@ -127,17 +139,17 @@ function read(type: Type<unknown>, v: JsonValue, o: DecodeOptions, at: string): 
     case "pointer":
       return read(shape.of, v, o, at);
     case "list": {
-      if (!Array.isArray(v)) throw mismatch(v, at, `[]${goTypeName(shape.of)}`);
+      if (!Array.isArray(v)) throw mismatch(v, at, topName(at, o) ?? goTypeName(type));
       return (v as readonly JsonValue[]).map((x) => read(shape.of, x, o, at));
     }
     case "map": {
-      if (!(v instanceof JsonObject)) throw mismatch(v, at, `map[string]${goTypeName(shape.of)}`);
+      if (!(v instanceof JsonObject)) throw mismatch(v, at, goTypeName(type));
       const out = new Map<string, unknown>();
       for (const [k, x] of v.members) out.set(k, read(shape.of, x, o, at));
       return out;
     }
     case "struct": {
-      if (!(v instanceof JsonObject)) throw mismatch(v, at, type.name);
+      if (!(v instanceof JsonObject)) throw mismatch(v, at, topName(at, o) ?? `structs.${type.name}`);
       const names = namesOf(type, shape.fields);
       const aliases = o.aliases?.[type.name];
       const out = type.zero() as Record<string, unknown>;
@@ -156,7 +168,8 @@ function read(type: Type<unknown>, v: JsonValue, o: DecodeOptions, at: string): 
         }
         if (own !== undefined) direct.add(field.name);
         else if (direct.has(field.name)) continue;
-        out[field.name] = read(field.type, x, o, `${type.name}.${field.name}`);
+        const path = at.path === "" ? field.name : `${at.path}.${field.name}`;
+        out[field.name] = read(field.type, x, o, { owner: o.goNames?.[type.name] ?? type.name, path });
       }
       return out;
     }
@@ -164,6 +177,8 @@ function read(type: Type<unknown>, v: JsonValue, o: DecodeOptions, at: string): 
       throw new Error(`decode: no such shape: ${JSON.stringify(shape satisfies never)}`);
   }
 }
+
+const topName = (at: Place, o: DecodeOptions): string | undefined => (at.path === "" ? o.goType : undefined);
 
 function goTypeName(t: Type<unknown>): string {
   const s = t.shape;
