@@ -1,0 +1,400 @@
+/**
+ * Our pools against the real `serf agent` 0.9.4, over loopback sockets: whatever one side says, the other must understand.
+ * Skipped where serf is not installed; in CI that is a failure. Addresses: 127.1.77.0/24 and [::1].
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, describe, test } from "node:test";
+import type { SerfEvent, SerfPool, SerfPoolOptions } from "../src/gossip/contract.ts";
+import { serfLocal } from "../src/gossip/profile.ts";
+import { createSerfPool } from "../src/gossip/serf/pool.ts";
+import { systemClock } from "../src/ports/clock.ts";
+import { formatLogLine, LogHub } from "../src/ports/log.ts";
+import { noMetrics } from "../src/ports/metrics.ts";
+import { systemRandom } from "../src/ports/random.ts";
+
+const version = spawnSync("serf", ["version"], { encoding: "utf8" });
+const missing = version.error !== undefined;
+if (missing && process.env["CI"]) throw new Error("interop: serf is not installed (interop/setup.sh brings it)");
+const skip = missing ? "serf is not installed (interop/setup.sh brings it)" : false;
+if (skip) console.log(`skipped: ${skip}`);
+
+const KEY = Buffer.alloc(32, 7);
+const OTHER_KEY = Buffer.alloc(16, 9);
+const PORT = 7946;
+const folder = mkdtempSync(join(tmpdir(), "tribune-serf-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+interface RealAgent {
+  readonly name: string;
+  readonly addr: string;
+  readonly process: ChildProcess;
+  log: string;
+  /** Runs `serf <args>` against this agent; stdout and exit code. */
+  cli(...args: readonly string[]): Promise<{ readonly out: string; readonly code: number }>;
+  members(): Promise<ReadonlyMap<string, { readonly status: string; readonly tags: Readonly<Record<string, string>>; readonly addr: string }>>;
+}
+
+interface OurNode {
+  readonly pool: SerfPool;
+  readonly addr: string;
+  readonly events: SerfEvent[];
+  readonly log: string[];
+}
+
+const agents: RealAgent[] = [];
+const ours: OurNode[] = [];
+let hosts = 0;
+/** A loopback address that no earlier test used: late packets of theirs go nowhere. */
+const freshAddr = (): string => `127.1.77.${++hosts}`;
+
+afterEach(async () => {
+  await Promise.all(ours.splice(0).map((o) => o.pool.shutdown()));
+  await Promise.all(
+    agents.splice(0).map(
+      (a) =>
+        new Promise<void>((resolve) => {
+          if (a.process.exitCode !== null || a.process.signalCode !== null) return resolve();
+          a.process.once("exit", () => resolve());
+          a.process.kill("SIGKILL");
+        }),
+    ),
+  );
+});
+
+/** Waits until `condition` holds; fails with `what` after `ms`. */
+async function until(what: string, condition: () => boolean | Promise<boolean>, ms: number = 20_000): Promise<number> {
+  const start = performance.now();
+  while (!(await condition())) {
+    if (performance.now() - start > ms) {
+      const logs = [...agents.map((a) => a.log.slice(-2000)), ...ours.map((o) => o.log.slice(-15).join("\n"))];
+      assert.fail(`${what}: not within ${ms} ms\n${logs.join("\n----\n")}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return performance.now() - start;
+}
+
+async function realAgent(name: string, args: readonly string[] = [], at: { addr?: string; port?: number } = {}): Promise<RealAgent> {
+  const addr = at.addr ?? freshAddr();
+  const rpc = addr.includes(":") ? `[${addr}]:${(at.port ?? PORT) + 1000}` : `${addr}:7373`;
+  const bind = addr.includes(":") ? `[${addr}]:${at.port ?? PORT}` : `${addr}:${at.port ?? PORT}`;
+  const child = spawn(
+    "serf",
+    ["agent", `-node=${name}`, `-bind=${bind}`, `-rpc-addr=${rpc}`, "-profile=local", "-log-level=debug", ...args],
+    { stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const agent: RealAgent = {
+    name,
+    addr,
+    process: child,
+    log: "",
+    cli: (...words) =>
+      new Promise((resolve) => {
+        const [command, ...rest] = words;
+        execFile("serf", [command!, `-rpc-addr=${rpc}`, ...rest], { encoding: "utf8" }, (error, stdout, stderr) =>
+          resolve({ out: stdout + stderr, code: typeof error?.code === "number" ? error.code : error ? 1 : 0 }),
+        );
+      }),
+    members: async () => {
+      const { out } = await agent.cli("members", "-format=json");
+      const parsed = JSON.parse(out) as { members: { name: string; status: string; tags: Record<string, string>; addr: string }[] };
+      return new Map(parsed.members.map((m) => [m.name, m]));
+    },
+  };
+  for (const stream of [child.stdout!, child.stderr!])
+    stream.on("data", (chunk: Buffer) => {
+      agent.log += chunk.toString();
+    });
+  agents.push(agent);
+  await until(`${name} starts`, () => agent.log.includes("Listening for RPC") || agent.log.includes("agent: Serf agent starting"));
+  await until(`${name} answers`, async () => (await agent.cli("info")).code === 0);
+  return agent;
+}
+
+async function ourNode(name: string, options: Partial<SerfPoolOptions> = {}): Promise<OurNode> {
+  const addr = options.bindAddr ?? freshAddr();
+  const hub = new LogHub(systemClock);
+  const log: string[] = [];
+  hub.attach((line) => log.push(formatLogLine(line)), "debug");
+  const pool = createSerfPool(
+    {
+      nodeName: name,
+      bindAddr: addr,
+      bindPort: PORT,
+      tags: new Map([["role", "ours"]]),
+      profile: "local",
+      timings: { ...serfLocal },
+      serfProtocol: 5,
+      ...options,
+    },
+    { clock: systemClock, random: systemRandom, log: hub.logger(""), metrics: noMetrics },
+  );
+  const node: OurNode = { pool, addr, events: [], log };
+  pool.onEvent((e) => node.events.push(e));
+  await pool.start();
+  ours.push(node);
+  return node;
+}
+
+const status = (n: OurNode, of: string): string | undefined => n.pool.member(of)?.status;
+const users = (n: OurNode): readonly string[] =>
+  n.events.flatMap((e) => (e.kind === "user" ? [`${e.name}=${Buffer.from(e.payload).toString()}`] : []));
+
+async function joined(node: OurNode, agent: RealAgent): Promise<void> {
+  const result = await node.pool.join([agent.addr], { ignoreOld: true });
+  assert.deepEqual(result, { joined: 1, errors: [] });
+  await until("both see each other", async () => {
+    const theirs = await agent.members();
+    return theirs.get(node.pool.localMember().name)?.status === "alive" && status(node, agent.name) === "alive";
+  });
+}
+
+interface Gathered {
+  readonly acks: string[];
+  readonly responses: Map<string, string>;
+}
+function ask(node: OurNode, name: string, payload: string, options: Parameters<SerfPool["query"]>[2] = {}): Promise<Gathered> {
+  const got: Gathered = { acks: [], responses: new Map() };
+  return new Promise((resolve) => {
+    node.pool.query(name, Buffer.from(payload), options, {
+      onAck: (from) => got.acks.push(from),
+      onResponse: (from, bytes) => got.responses.set(from, Buffer.from(bytes).toString()),
+      onDone: () => resolve(got),
+    });
+  });
+}
+
+/** The whole repertoire in one pool, by whichever packets the arguments ask for. */
+for (const mode of ["plain", "encrypted", "uncompressed"] as const)
+  describe(`serf interop, ${mode}`, { skip }, () => {
+    const agentArgs =
+      mode === "encrypted" ? [`-encrypt=${KEY.toString("base64")}`] : mode === "uncompressed" ? ["-disable-compression"] : [];
+    const ourOptions: Partial<SerfPoolOptions> =
+      mode === "encrypted" ? { keys: [KEY] } : mode === "uncompressed" ? { disableCompression: true } : {};
+
+    test("we join them; both list both with tags, status and protocol", async () => {
+      const real = await realAgent("real", ["-tag", "role=web", "-tag", "zone=z1", ...agentArgs]);
+      const node = await ourNode("mine", ourOptions);
+      await joined(node, real);
+      assert.deepEqual(Object.fromEntries(node.pool.member("real")!.tags), { role: "web", zone: "z1" });
+      const seen = (await real.members()).get("mine")!;
+      assert.deepEqual(seen.tags, { role: "ours" });
+      assert.equal(seen.addr, `${node.addr}:${PORT}`);
+      const detailed = await real.cli("members", "-detailed");
+      assert.match(detailed.out, /mine .*alive .*role=ours .*Protocol Version: 5/s);
+      assert.ok(real.log.includes("serf: EventMemberJoin: mine"));
+      assert.ok(node.log.some((l) => l.includes("[INFO] serf: EventMemberJoin: real")));
+    });
+
+    test("they join us", async () => {
+      const node = await ourNode("mine", ourOptions);
+      const real = await realAgent("real", agentArgs);
+      const { out, code } = await real.cli("join", node.addr);
+      assert.equal(code, 0, out);
+      await until("we see it", () => status(node, "real") === "alive");
+      await until("it sees us", async () => (await real.members()).get("mine")?.status === "alive");
+    });
+
+    test("tag updates travel both ways", async () => {
+      const real = await realAgent("real", ["-tag", "v=1", ...agentArgs]);
+      const node = await ourNode("mine", ourOptions);
+      await joined(node, real);
+      await real.cli("tags", "-set", "v=2");
+      await until("their new tag arrives", () => node.pool.member("real")?.tags.get("v") === "2");
+      assert.ok(node.events.some((e) => e.kind === "member-update" && e.members[0]!.name === "real"));
+      node.pool.setTags(new Map([["v", "3"], ["blank", ""]]));
+      await until("our new tags arrive", async () => (await real.members()).get("mine")?.tags["v"] === "3");
+      assert.equal((await real.members()).get("mine")?.tags["blank"], "");
+    });
+
+    test("user events travel both ways, payload and all", async () => {
+      const got = join(folder, `events-${mode}`);
+      const real = await realAgent("real", [`-event-handler=user:from-us=cat >> ${got}`, ...agentArgs]);
+      const node = await ourNode("mine", ourOptions);
+      await joined(node, real);
+      await real.cli("event", "-coalesce=false", "from-them", "payload with blanks");
+      await until("their event arrives", () => users(node).includes("from-them=payload with blanks"));
+      node.pool.userEvent("from-us", Buffer.from("x".repeat(400)));
+      await until("our event arrives", () => existsSync(got) && readFileSync(got, "utf8").includes("x".repeat(400)));
+      // Old events come with a join's push/pull when they are wanted.
+      const late = await ourNode("late", ourOptions);
+      await late.pool.join([real.addr]);
+      await until("old events are replayed", () => users(late).length === 2);
+    });
+
+    test("queries travel both ways with acks, answers, filters and relays", async () => {
+      const real = await realAgent("real", ["-tag", "role=web", "-event-handler=query:load=echo -n real-$(cat)", ...agentArgs]);
+      const node = await ourNode("mine", ourOptions);
+      node.pool.onEvent((e) => {
+        if (e.kind === "query") e.query.respond(Buffer.from(`mine-${Buffer.from(e.query.payload).toString()}`));
+      });
+      await joined(node, real);
+      const asked = async (...args: readonly string[]): Promise<{ Acks: string[] | null; Responses: Record<string, string> }> =>
+        JSON.parse((await real.cli("query", "-format=json", "-timeout=2s", ...args)).out);
+      const both = await asked("load", "1");
+      assert.deepEqual([...both.Acks!].sort(), ["mine", "real"]);
+      assert.deepEqual(both.Responses, { mine: "mine-1", real: "real-1" });
+      assert.deepEqual((await asked("-node=mine", "load", "2")).Responses, { mine: "mine-2" });
+      assert.deepEqual((await asked("-tag", "role=^o.r", "load", "3")).Responses, { mine: "mine-3" });
+      assert.deepEqual((await asked("-tag", "role=web", "-no-ack", "load", "4")).Responses, { real: "real-4" });
+      assert.deepEqual((await asked("-relay-factor=1", "load", "5")).Responses, { mine: "mine-5", real: "real-5" });
+      const all = await ask(node, "load", "6", { requestAck: true, timeoutMs: 2000, relayFactor: 1 });
+      assert.deepEqual([...all.acks].sort(), ["mine", "real"]);
+      assert.deepEqual(Object.fromEntries(all.responses), { mine: "mine-6", real: "real-6" });
+      const web = await ask(node, "load", "7", { filterTags: new Map([["role", "^web$"]]), timeoutMs: 1500 });
+      assert.deepEqual(Object.fromEntries(web.responses), { real: "real-7" });
+      const named = await ask(node, "load", "8", { filterNodes: ["real"], requestAck: true, timeoutMs: 1500 });
+      assert.deepEqual(named.acks, ["real"]);
+      const reach = await real.cli("reachability", "-verbose");
+      assert.match(reach.out, /Successfully contacted all live nodes/);
+    });
+
+    test("a graceful leave is 'left' on the other side, a kill is 'failed', a force-leave makes it left", async () => {
+      const real = await realAgent("real", agentArgs);
+      const node = await ourNode("mine", ourOptions);
+      const leaver = await ourNode("leaver", ourOptions);
+      const victim = await ourNode("victim", ourOptions);
+      for (const n of [node, leaver, victim]) await joined(n, real);
+      await leaver.pool.leave();
+      await until("they see our leave", async () => (await real.members()).get("leaver")?.status === "left");
+      assert.ok(!real.log.includes("EventMemberFailed: leaver"));
+      await victim.pool.shutdown();
+      const took = await until("they see our death", async () => (await real.members()).get("victim")?.status === "failed", 40_000);
+      assert.ok(took > 2000, `${took} ms`);
+      await until("we see it too", () => status(node, "victim") === "failed");
+      assert.equal((await real.cli("force-leave", "victim")).code, 0);
+      await until("their force-leave reaches us", () => status(node, "victim") === "left");
+      const second = await realAgent("second", [`-join=${real.addr}`, ...agentArgs]);
+      await until("we see the second agent", () => status(node, "second") === "alive");
+      await second.cli("leave");
+      await until("we see their leave", () => status(node, "second") === "left");
+      assert.deepEqual(
+        node.events.flatMap((e) => ("members" in e && e.members[0]!.name === "second" ? [e.kind] : [])),
+        ["member-join", "member-leave"],
+      );
+      const third = await realAgent("third", [`-join=${real.addr}`, ...agentArgs]);
+      await until("we see the third agent", () => status(node, "third") === "alive");
+      third.process.kill("SIGKILL");
+      await until("we see its death", () => status(node, "third") === "failed", 40_000);
+      await until("they see its death", async () => (await real.members()).get("third")?.status === "failed", 40_000);
+      await node.pool.forceLeave("third");
+      await until("our force-leave reaches them", async () => (await real.members()).get("third")?.status === "left");
+      assert.ok(node.log.some((l) => l.includes("serf: EventMemberFailed: third")));
+    });
+  });
+
+describe("serf interop, more", { skip }, () => {
+  test("keys are listed, installed, used and removed from either side", async () => {
+    const real = await realAgent("real", [`-encrypt=${KEY.toString("base64")}`]);
+    let stored: readonly Uint8Array[] = [];
+    const node = await ourNode("mine", { keys: [KEY], onKeysChanged: (keys) => (stored = keys) });
+    await joined(node, real);
+    const listed = await node.pool.keyOperation("list", "", 0);
+    assert.deepEqual([...listed.keys], [[KEY.toString("base64"), 2]]);
+    const list = await real.cli("keys", "-list");
+    assert.match(list.out, /\[2\/2\]/);
+    assert.equal((await real.cli("keys", `-install=${OTHER_KEY.toString("base64")}`)).code, 0);
+    assert.equal((await real.cli("keys", `-use=${OTHER_KEY.toString("base64")}`)).code, 0);
+    assert.deepEqual(stored.map((k) => Buffer.from(k)), [OTHER_KEY, KEY]);
+    const removed = await node.pool.keyOperation("remove", KEY.toString("base64"), 1);
+    assert.equal(removed.error, undefined);
+    const refused = await node.pool.keyOperation("remove", OTHER_KEY.toString("base64"), 0);
+    assert.equal(refused.error, "2/2 nodes reported failure");
+    assert.equal(refused.messages.get("real"), refused.messages.get("mine"));
+    await real.cli("event", "after-rotation");
+    await until("traffic goes on", () => users(node).includes("after-rotation="));
+  });
+
+  test("three of theirs and three of ours: one pool, and it survives a stopped process", async () => {
+    const first = await realAgent("r1");
+    const real = [first, await realAgent("r2", [`-join=${first.addr}`]), await realAgent("r3", [`-join=${first.addr}`])];
+    const mine = [await ourNode("o1"), await ourNode("o2"), await ourNode("o3")];
+    await joined(mine[0]!, first);
+    await joined(mine[1]!, real[1]!);
+    await mine[2]!.pool.join([mine[0]!.addr]);
+    await until("all see six", async () => {
+      for (const r of real) if ([...(await r.members()).values()].filter((m) => m.status === "alive").length !== 6) return false;
+      return mine.every((m) => m.pool.members().filter((x) => x.status === "alive").length === 6);
+    });
+    // Stopped for less than the suspicion lasts: it must not be reported failed by anyone.
+    real[1]!.process.kill("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 1800));
+    real[1]!.process.kill("SIGCONT");
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    assert.ok(mine.every((m) => !m.events.some((e) => e.kind === "member-failed")));
+    mine[0]!.pool.userEvent("to-all", Buffer.from("hello"));
+    await until("all of ours hear it", () => mine.every((m) => users(m).includes("to-all=hello")));
+    await until("all of theirs hear it", () => real.every((r) => r.log.includes("messageUserEventType: to-all")));
+    const got = await ask(mine[2]!, "ping-all", "", { requestAck: true, timeoutMs: 2000 });
+    assert.deepEqual([...got.acks].sort(), ["o1", "o2", "o3", "r1", "r2", "r3"]);
+  });
+
+  test("coordinates: both sides learn the round trip", async () => {
+    const real = await realAgent("real");
+    const node = await ourNode("mine");
+    await joined(node, real);
+    await until("we learn theirs", () => node.pool.cachedCoordinate("real") !== undefined);
+    await until("they learn ours", async () => /Estimated mine <-> real rtt/.test((await real.cli("rtt", "mine")).out));
+    assert.ok(node.pool.coordinate().Error < 1.5);
+  });
+
+  test("a name that is taken: their late agent gives way to us", async () => {
+    const node = await ourNode("twin");
+    const real = await realAgent("real");
+    await joined(node, real);
+    const other = await realAgent("twin");
+    await other.cli("join", real.addr);
+    await until("it quits", () => other.process.exitCode !== null || /minority in name conflict/.test(other.log), 30_000);
+    assert.equal(node.pool.member("twin")?.addr, node.addr);
+    assert.equal((await real.members()).get("twin")?.addr, `${node.addr}:${PORT}`);
+  });
+
+  test("their snapshot file is ours to read, and ours theirs", async () => {
+    const path = join(folder, "taken-over.snapshot");
+    const peer = await realAgent("peer");
+    const real = await realAgent("real", [`-snapshot=${path}`, `-join=${peer.addr}`]);
+    await until("it is in", async () => (await real.members()).size === 2);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    real.process.kill("SIGKILL");
+    await until("it is gone", () => real.process.signalCode !== null);
+    assert.match(readFileSync(path, "utf8"), /alive: peer 127\.1\.77\.\d+:7946/);
+    const node = await ourNode("real", { bindAddr: real.addr, snapshotPath: path });
+    await until("our node rejoins by it", () => status(node, "peer") === "alive");
+    await node.pool.shutdown();
+    const again = await realAgent("real", [`-snapshot=${path}`], { addr: real.addr });
+    await until("their agent rejoins by ours", async () => (await again.members()).get("peer")?.status === "alive");
+  });
+
+  test("IPv6", async () => {
+    const node = await ourNode("mine", { bindAddr: "::1", bindPort: 17_947 });
+    const real = await realAgent("real", [], { addr: "::1", port: 17_946 });
+    const result = await node.pool.join(["[::1]:17946"]);
+    assert.deepEqual(result, { joined: 1, errors: [] });
+    await until("it sees us", async () => (await real.members()).get("mine")?.status === "alive");
+    assert.equal(node.pool.member("real")?.addr, "::1");
+    const got = await ask(node, "q", "", { requestAck: true, timeoutMs: 1500 });
+    assert.deepEqual([...got.acks].sort(), ["mine", "real"]);
+  });
+
+  test("noise on the port changes nothing", async () => {
+    const real = await realAgent("real");
+    const node = await ourNode("mine");
+    await joined(node, real);
+    const { createSocket } = await import("node:dgram");
+    const { connect } = await import("node:net");
+    const noise = createSocket("udp4");
+    for (let i = 0; i < 3000; i++) noise.send(systemRandom.bytes(1 + systemRandom.int(1400)), PORT, node.addr);
+    for (let i = 0; i < 50; i++) connect({ host: node.addr, port: PORT }).on("error", () => {}).end(systemRandom.bytes(200));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    noise.close();
+    assert.equal(status(node, "real"), "alive");
+    assert.equal((await real.members()).get("mine")?.status, "alive");
+    assert.equal(node.pool.members().length, 2);
+    assert.ok(node.log.length < 200, `${node.log.length} lines`);
+  });
+});
+
