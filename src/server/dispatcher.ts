@@ -8,7 +8,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Random } from "../ports/random.ts";
 import type { CallOptions } from "../rpc/pool.ts";
-import { ERROR_TEXT, errorText, ServerError } from "./errors.ts";
+import { ServerError } from "./errors.ts";
 import { mayRetry, retryDelayMs, route, type Routed, type RoutingState } from "./forwarding.ts";
 
 /** One call on its way. */
@@ -83,7 +83,7 @@ export class Dispatcher {
             try {
               return await this.#parts.call(address, method, request, options(call));
             } catch (error) {
-              if (!mayRetry(errorText(error), isRead(request))) throw error;
+              if (!mayRetry(error, isRead(request))) throw error;
               failure = error as Error;
               break;
             }
@@ -152,6 +152,3 @@ const options = (call: Call): CallOptions => (call.signal === undefined ? {} : {
 /** Requests that read carry query options; only those may be sent again after a broken connection. */
 const isRead = (request: unknown): boolean =>
   typeof request === "object" && request !== null && "MinQueryIndex" in request;
-
-/** Whether an error means that nobody leads at the moment. */
-export const isNoLeader = (error: unknown): boolean => errorText(error).includes(ERROR_TEXT.noLeader);

@@ -3,7 +3,8 @@
  */
 import type { MethodScope } from "../model/methods.ts";
 import type { Random } from "../ports/random.ts";
-import { ERROR_TEXT } from "./errors.ts";
+import { RpcConnectionError } from "../rpc/errors.ts";
+import { ERROR_TEXT, errorText } from "./errors.ts";
 import { RETRY_JITTER_FRACTION } from "./limits.ts";
 
 /** What of a request the decision looks at. */
@@ -44,15 +45,18 @@ export function route(scope: MethodScope, request: Routed, state: RoutingState):
   return state.knownLeader ? { kind: "leader" } : { kind: "hold" };
 }
 
-/** Whether the call may be repeated: nobody has taken it up, or it is a read whose connection went away. */
-export function mayRetry(error: string, isRead: boolean): boolean {
-  if (error.includes(ERROR_TEXT.noLeader)) return true;
-  return isRead && (error.includes("stream closed") || error.includes("session shutdown"));
+/**
+ * Whether a call may be repeated without doing anything twice: nobody has taken it up (no leader there, or the connection could not
+ * be made), or it is a read. Consul 1.8.7 returns an error for a refused connection, and "EOF" even for reads, at once; waiting for the
+ * next leader instead is what its callers want.
+ */
+export function mayRetry(error: unknown, isRead: boolean): boolean {
+  const text = errorText(error);
+  if (text.includes(ERROR_TEXT.noLeader)) return true;
+  if (error instanceof RpcConnectionError) return error.stage === "dial" || isRead;
+  return isRead && (text.includes("stream closed") || text.includes("session shutdown"));
 }
 
 /** Milliseconds to wait before the next try. */
 export const retryDelayMs = (random: Random, holdTimeoutMs: number): number =>
   (random.float() * holdTimeoutMs) / RETRY_JITTER_FRACTION;
-
-/** Text of an error that came back over the pool. */
-export const remoteCallError = (text: string): string => `rpc error making call: ${text}`;
