@@ -1,0 +1,545 @@
+/**
+ * DNS messages (RFC 1035 section 4, RFC 6891 for EDNS, RFC 7871 for client subnets): what a query decodes into, and what an
+ * answer is encoded from.
+ */
+import { isIPv4 } from "node:net";
+import { MESSAGE_BYTES_MAX } from "./limits.ts";
+import { DnsFormatError, fqdn, labelBytes, labelsOf, readName } from "./name.ts";
+
+/** Record and query types. Append only: the numbers are the protocol. */
+export const TYPE = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  MX: 15,
+  TXT: 16,
+  AAAA: 28,
+  SRV: 33,
+  OPT: 41,
+  AXFR: 252,
+  ANY: 255,
+} as const;
+export const CLASS_IN = 1;
+export const OPCODE = { query: 0, notify: 4 } as const;
+/** Response codes. Append only. */
+export const RCODE = { noError: 0, formErr: 1, servFail: 2, nxDomain: 3, notImp: 4, refused: 5 } as const;
+const EDNS_CLIENT_SUBNET = 8;
+
+export type RecordData =
+  /** A or AAAA, by the form of the address. */
+  | { readonly kind: "address"; readonly address: string }
+  | {
+      readonly kind: "name";
+      readonly type: typeof TYPE.CNAME | typeof TYPE.PTR | typeof TYPE.NS;
+      readonly target: string;
+    }
+  | {
+      readonly kind: "srv";
+      readonly priority: number;
+      readonly weight: number;
+      readonly port: number;
+      readonly target: string;
+    }
+  | { readonly kind: "txt"; readonly text: string }
+  | {
+      readonly kind: "soa";
+      readonly mname: string;
+      readonly rname: string;
+      readonly serial: number;
+      readonly refresh: number;
+      readonly retry: number;
+      readonly expire: number;
+      readonly minimum: number;
+    }
+  /** Of a recursor's answer: kept as it came. */
+  | { readonly kind: "raw"; readonly type: number; readonly bytes: Buffer };
+
+export interface ResourceRecord {
+  readonly name: string;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly data: RecordData;
+}
+
+export function typeOf(record: ResourceRecord): number {
+  switch (record.data.kind) {
+    case "address":
+      return isIPv4(record.data.address) ? TYPE.A : TYPE.AAAA;
+    case "srv":
+      return TYPE.SRV;
+    case "txt":
+      return TYPE.TXT;
+    case "soa":
+      return TYPE.SOA;
+    case "name":
+    case "raw":
+      return record.data.type;
+  }
+}
+
+export interface ClientSubnet {
+  /** 1 IPv4, 2 IPv6. */
+  readonly family: number;
+  readonly sourcePrefix: number;
+  readonly address: Buffer;
+}
+
+export interface Edns {
+  /** The client's UDP size in bytes, as it stands in the request. */
+  readonly udpBytes: number;
+  readonly subnet: ClientSubnet | undefined;
+}
+
+export interface Query {
+  readonly id: number;
+  readonly opcode: number;
+  readonly recursionDesired: boolean;
+  readonly checkingDisabled: boolean;
+  /** The question's name in the client's case, with a final dot. */
+  readonly name: string;
+  readonly type: number;
+  readonly class: number;
+  /** The question section, for the echo. Its name is written out. */
+  readonly question: Buffer;
+  readonly edns: Edns | undefined;
+}
+
+/** What to do with a packet that came in. */
+export type Received =
+  | { readonly kind: "query"; readonly query: Query }
+  /** Answer with this message; the packet is no query that can be answered otherwise. */
+  | { readonly kind: "reply"; readonly bytes: Buffer }
+  | { readonly kind: "ignore" };
+
+const HEADER_BYTES = 12;
+const FLAG_QR = 0x8000;
+const FLAG_AA = 0x0400;
+const FLAG_TC = 0x0200;
+const FLAG_RD = 0x0100;
+const FLAG_RA = 0x0080;
+const FLAG_CD = 0x0010;
+
+/** Header only: the refusal of what cannot be read. */
+function headerReply(id: number, opcode: number, flags: number, rcode: number): Buffer {
+  const b = Buffer.alloc(HEADER_BYTES);
+  b.writeUInt16BE(id, 0);
+  b.writeUInt16BE(FLAG_QR | (opcode << 11) | (flags & FLAG_RD) | rcode, 2);
+  return b;
+}
+
+/** Reads a packet that should be a query. Never throws. */
+export function receiveQuery(bytes: Buffer): Received {
+  if (bytes.length < HEADER_BYTES) return { kind: "ignore" };
+  const id = bytes.readUInt16BE(0);
+  const flags = bytes.readUInt16BE(2);
+  if ((flags & FLAG_QR) !== 0) return { kind: "ignore" };
+  const opcode = (flags >> 11) & 0xf;
+  if (opcode !== OPCODE.query && opcode !== OPCODE.notify)
+    return { kind: "reply", bytes: headerReply(id, opcode, flags, RCODE.notImp) };
+  const counts = [4, 6, 8, 10].map((at) => bytes.readUInt16BE(at)) as [number, number, number, number];
+  const refusal = (): Received => ({ kind: "reply", bytes: headerReply(id, opcode, flags, RCODE.formErr) });
+  if (counts[0] !== 1 || counts[1] > 1 || counts[2] > 1 || counts[3] > 2) return refusal();
+  try {
+    const { name, end } = readName(bytes, HEADER_BYTES);
+    if (end + 4 > bytes.length) return refusal();
+    let edns: Edns | undefined;
+    let at = end + 4;
+    for (let i = 0; i < counts[1] + counts[2] + counts[3]; i++) {
+      const record = readRecord(bytes, at);
+      at = record.end;
+      if (record.type === TYPE.OPT) edns = readEdns(record.class, record.bytes);
+    }
+    const question = bytes.subarray(HEADER_BYTES, end + 4);
+    return {
+      kind: "query",
+      query: {
+        id,
+        opcode,
+        recursionDesired: (flags & FLAG_RD) !== 0,
+        checkingDisabled: (flags & FLAG_CD) !== 0,
+        name,
+        type: bytes.readUInt16BE(end),
+        class: bytes.readUInt16BE(end + 2),
+        question,
+        edns,
+      },
+    };
+  } catch (error) {
+    if (error instanceof DnsFormatError) return refusal();
+    throw error;
+  }
+}
+
+interface RawRecord {
+  readonly name: string;
+  readonly type: number;
+  readonly class: number;
+  readonly ttl: number;
+  readonly bytes: Buffer;
+  /** Where `bytes` begins in the message. */
+  readonly start: number;
+  readonly end: number;
+}
+
+function readRecord(message: Buffer, at: number): RawRecord {
+  const { name, end } = readName(message, at);
+  if (end + 10 > message.length) throw new DnsFormatError("dns: record ends outside the message");
+  const length = message.readUInt16BE(end + 8);
+  const start = end + 10;
+  if (start + length > message.length) throw new DnsFormatError("dns: record data ends outside the message");
+  return {
+    name,
+    type: message.readUInt16BE(end),
+    class: message.readUInt16BE(end + 2),
+    ttl: message.readUInt32BE(end + 4),
+    bytes: message.subarray(start, start + length),
+    start,
+    end: start + length,
+  };
+}
+
+function readEdns(udpBytes: number, options: Buffer): Edns {
+  let subnet: ClientSubnet | undefined;
+  for (let at = 0; at < options.length; ) {
+    if (at + 4 > options.length) throw new DnsFormatError("dns: EDNS option ends outside the record");
+    const code = options.readUInt16BE(at);
+    const length = options.readUInt16BE(at + 2);
+    const value = options.subarray(at + 4, at + 4 + length);
+    if (value.length < length) throw new DnsFormatError("dns: EDNS option ends outside the record");
+    if (code === EDNS_CLIENT_SUBNET) subnet = readSubnet(value);
+    at += 4 + length;
+  }
+  return { udpBytes, subnet };
+}
+
+function readSubnet(value: Buffer): ClientSubnet {
+  if (value.length < 4) throw new DnsFormatError("dns: client subnet too short");
+  const family = value.readUInt16BE(0);
+  const sourcePrefix = value[2]!;
+  const bytes = family === 1 ? 4 : family === 2 ? 16 : 0;
+  if (sourcePrefix > bytes * 8) throw new DnsFormatError("dns: client subnet prefix too long");
+  const address = value.subarray(4);
+  if (address.length > bytes) throw new DnsFormatError("dns: client subnet address too long");
+  return { family, sourcePrefix, address: Buffer.from(address) };
+}
+
+/** The subnet's address as text, undefined when it has none. */
+export function subnetAddress(subnet: ClientSubnet): string | undefined {
+  if (subnet.family !== 1 && subnet.family !== 2) return undefined;
+  const whole = Buffer.alloc(subnet.family === 1 ? 4 : 16);
+  subnet.address.copy(whole);
+  return addressText(whole);
+}
+
+/** IP text of 4 or 16 bytes. */
+export function addressText(bytes: Buffer): string {
+  if (bytes.length === 4) return bytes.join(".");
+  const groups = Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(2 * i));
+  // RFC 5952: the longest run of two or more zero groups becomes "::".
+  let best = 0;
+  let bestAt = -1;
+  for (let i = 0; i < 8; i++) {
+    let n = 0;
+    while (i + n < 8 && groups[i + n] === 0) n++;
+    if (n > best && n > 1) {
+      best = n;
+      bestAt = i;
+    }
+  }
+  const hex = (part: readonly number[]): string => part.map((g) => g.toString(16)).join(":");
+  return bestAt < 0 ? hex(groups) : `${hex(groups.slice(0, bestAt))}::${hex(groups.slice(bestAt + best))}`;
+}
+
+/** 4 or 16 bytes of an IP text. */
+export function addressBytes(address: string): Buffer {
+  if (isIPv4(address)) {
+    const out = Buffer.allocUnsafe(4);
+    let at = 0;
+    for (const part of address.split(".")) out[at++] = Number(part);
+    return out;
+  }
+  const out = Buffer.alloc(16);
+  let text = address;
+  const zone = text.indexOf("%");
+  if (zone >= 0) text = text.slice(0, zone);
+  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
+  if (dotted) {
+    const v4 = addressBytes(dotted[2]!);
+    text = `${dotted[1]}${v4.readUInt16BE(0).toString(16)}:${v4.readUInt16BE(2).toString(16)}`;
+  }
+  const [head, tail] = text.split("::") as [string, string | undefined];
+  const front = head === "" ? [] : head.split(":");
+  const back = tail === undefined || tail === "" ? [] : tail.split(":");
+  front.forEach((g, i) => {
+    out.writeUInt16BE(Number.parseInt(g, 16), 2 * i);
+  });
+  back.forEach((g, i) => {
+    out.writeUInt16BE(Number.parseInt(g, 16), 16 - 2 * (back.length - i));
+  });
+  return out;
+}
+
+/** A recursor's answer: its code and its answer section. Throws DnsFormatError. */
+export function decodeAnswer(bytes: Buffer): {
+  readonly id: number;
+  readonly rcode: number;
+  readonly answers: readonly ResourceRecord[];
+} {
+  if (bytes.length < HEADER_BYTES) throw new DnsFormatError("dns: message shorter than its header");
+  const questions = bytes.readUInt16BE(4);
+  const count = bytes.readUInt16BE(6);
+  let at = HEADER_BYTES;
+  for (let i = 0; i < questions; i++) at = readName(bytes, at).end + 4;
+  const answers: ResourceRecord[] = [];
+  for (let i = 0; i < count; i++) {
+    const r = readRecord(bytes, at);
+    at = r.end;
+    answers.push({ name: r.name, ttl: r.ttl, data: decodeData(bytes, r) });
+  }
+  return { id: bytes.readUInt16BE(0), rcode: bytes.readUInt16BE(2) & 0xf, answers };
+}
+
+function decodeData(message: Buffer, r: RawRecord): RecordData {
+  switch (r.type) {
+    case TYPE.A:
+    case TYPE.AAAA:
+      if (r.bytes.length !== (r.type === TYPE.A ? 4 : 16))
+        throw new DnsFormatError("dns: address of a wrong length");
+      return { kind: "address", address: addressText(r.bytes) };
+    case TYPE.CNAME:
+    case TYPE.PTR:
+    case TYPE.NS:
+      return { kind: "name", type: r.type, target: readName(message, r.start).name };
+    case TYPE.SRV:
+      if (r.bytes.length < 7) throw new DnsFormatError("dns: SRV too short");
+      return {
+        kind: "srv",
+        priority: r.bytes.readUInt16BE(0),
+        weight: r.bytes.readUInt16BE(2),
+        port: r.bytes.readUInt16BE(4),
+        target: readName(message, r.start + 6).name,
+      };
+    default:
+      return { kind: "raw", type: r.type, bytes: Buffer.from(r.bytes) };
+  }
+}
+
+export interface Reply {
+  readonly query: Query;
+  readonly rcode: number;
+  readonly authoritative: boolean;
+  readonly truncated: boolean;
+  readonly recursionAvailable: boolean;
+  readonly answers: readonly ResourceRecord[];
+  readonly authority: readonly ResourceRecord[];
+  readonly additional: readonly ResourceRecord[];
+  /** Present: the reply ends with an OPT record. `scope` is the client subnet's scope prefix. */
+  readonly edns:
+    | { readonly udpBytes: number; readonly subnet: (ClientSubnet & { readonly scope: number }) | undefined }
+    | undefined;
+}
+
+/** Bytes of the OPT record that a reply ends with. */
+export function ednsBytes(edns: Reply["edns"]): number {
+  if (edns === undefined) return 0;
+  return 11 + (edns.subnet === undefined ? 0 : 8 + edns.subnet.address.length);
+}
+
+/** Offsets beyond this cannot be pointed to (14 bits). */
+const POINTER_MAX = 0x3fff;
+
+class Encoder {
+  #buf: Buffer;
+  #pos = 0;
+  readonly #compress: boolean;
+  /** Where a name, or the end of one, stands in the message. */
+  readonly #known = new Map<string, number>();
+
+  constructor(bytes: number, compress: boolean) {
+    this.#buf = Buffer.allocUnsafe(bytes);
+    this.#compress = compress;
+  }
+
+  #room(n: number): void {
+    if (this.#pos + n <= this.#buf.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(2 * this.#buf.length, this.#pos + n));
+    this.#buf.copy(grown, 0, 0, this.#pos);
+    this.#buf = grown;
+  }
+
+  u16(v: number): void {
+    this.#room(2);
+    this.#pos = this.#buf.writeUInt16BE(v & 0xffff, this.#pos);
+  }
+
+  u32(v: number): void {
+    this.#room(4);
+    this.#pos = this.#buf.writeUInt32BE(v >>> 0, this.#pos);
+  }
+
+  bytes(v: Buffer): void {
+    this.#room(v.length);
+    v.copy(this.#buf, this.#pos);
+    this.#pos += v.length;
+  }
+
+  /** The question as it came; its name can be pointed to. */
+  question(name: string, bytes: Buffer): void {
+    const at = this.#pos;
+    this.bytes(bytes);
+    if (!this.#compress) return;
+    let rest = name;
+    for (let offset = at; rest !== "." && rest !== ""; ) {
+      this.#known.set(rest, offset);
+      const n = bytes[offset - at]!;
+      if ((n & 0xc0) !== 0) break;
+      offset += n + 1;
+      rest = labelEnd(rest);
+    }
+  }
+
+  /** @param mayPoint whether this place may hold a pointer; in any case later names may point here. */
+  name(name: string, mayPoint: boolean): void {
+    let rest = fqdn(name);
+    while (rest !== "." && rest !== "") {
+      if (this.#compress) {
+        const known = this.#known.get(rest);
+        if (known !== undefined && mayPoint) return this.u16(0xc000 | known);
+        if (known === undefined && this.#pos <= POINTER_MAX) this.#known.set(rest, this.#pos);
+      }
+      const next = labelEnd(rest);
+      const label = rest.slice(0, rest.length - next.length - 1);
+      this.#label(label);
+      rest = next;
+    }
+    this.#room(1);
+    this.#buf[this.#pos++] = 0;
+  }
+
+  #label(label: string): void {
+    const bytes = label.includes("\\") ? labelBytes(label) : undefined;
+    this.#room(1 + (bytes?.length ?? 3 * label.length));
+    const n =
+      bytes === undefined
+        ? this.#buf.write(label, this.#pos + 1, "utf8")
+        : bytes.copy(this.#buf, this.#pos + 1);
+    this.#buf[this.#pos] = n;
+    this.#pos += n + 1;
+  }
+
+  record(record: ResourceRecord): void {
+    this.name(record.name, true);
+    this.u16(typeOf(record));
+    this.u16(CLASS_IN);
+    this.u32(record.ttl);
+    this.u16(0);
+    const start = this.#pos;
+    this.#data(record.data);
+    this.#buf.writeUInt16BE(this.#pos - start, start - 2);
+  }
+
+  #data(data: RecordData): void {
+    switch (data.kind) {
+      case "address":
+        return this.bytes(addressBytes(data.address));
+      case "name":
+        return this.name(data.target, true);
+      case "srv":
+        this.u16(data.priority);
+        this.u16(data.weight);
+        this.u16(data.port);
+        // RFC 2782: the target is not compressed. Observed: later owners point to it all the same.
+        return this.name(data.target, false);
+      case "txt": {
+        // One character-string holds 255 bytes; a longer text continues in further ones.
+        const bytes = Buffer.from(data.text, "utf8");
+        for (let at = 0; at === 0 || at < bytes.length; at += 255) {
+          const part = bytes.subarray(at, at + 255);
+          this.bytes(Buffer.concat([Buffer.of(part.length), part]));
+        }
+        return;
+      }
+      case "soa":
+        this.name(data.mname, true);
+        this.name(data.rname, true);
+        for (const v of [data.serial, data.refresh, data.retry, data.expire, data.minimum]) this.u32(v);
+        return;
+      case "raw":
+        return this.bytes(data.bytes);
+    }
+  }
+
+  finish(): Buffer {
+    return this.#buf.subarray(0, this.#pos);
+  }
+}
+
+/** What follows the first label and its dot: "b.c." of "a.b.c.", "" of "a.". */
+function labelEnd(name: string): string {
+  const dot = name.indexOf(".");
+  if (dot < 0) return "";
+  if (dot === 0 || name.charCodeAt(dot - 1) !== 0x5c) return name.slice(dot + 1);
+  const [first] = labelsOf(name);
+  return name.slice(first!.length + 1);
+}
+
+/** The message's bytes. `compress` is RFC 1035 4.1.4 name compression. */
+export function encodeReply(reply: Reply, options: { readonly compress: boolean }): Buffer {
+  const { query } = reply;
+  const e = new Encoder(512, options.compress);
+  e.u16(query.id);
+  e.u16(
+    FLAG_QR |
+      (query.opcode << 11) |
+      (reply.authoritative ? FLAG_AA : 0) |
+      (reply.truncated ? FLAG_TC : 0) |
+      (query.recursionDesired ? FLAG_RD : 0) |
+      (reply.recursionAvailable ? FLAG_RA : 0) |
+      (query.checkingDisabled ? FLAG_CD : 0) |
+      reply.rcode,
+  );
+  e.u16(1);
+  e.u16(reply.answers.length);
+  e.u16(reply.authority.length);
+  e.u16(reply.additional.length + (reply.edns === undefined ? 0 : 1));
+  e.question(query.name, query.question);
+  for (const r of reply.answers) e.record(r);
+  for (const r of reply.authority) e.record(r);
+  for (const r of reply.additional) e.record(r);
+  if (reply.edns !== undefined) {
+    e.bytes(Buffer.of(0));
+    e.u16(TYPE.OPT);
+    e.u16(reply.edns.udpBytes);
+    e.u32(0);
+    const { subnet } = reply.edns;
+    if (subnet === undefined) e.u16(0);
+    else {
+      e.u16(8 + subnet.address.length);
+      e.u16(EDNS_CLIENT_SUBNET);
+      e.u16(4 + subnet.address.length);
+      e.u16(subnet.family);
+      e.bytes(Buffer.of(subnet.sourcePrefix, subnet.scope));
+      e.bytes(subnet.address);
+    }
+  }
+  return e.finish();
+}
+
+/** A query without EDNS, for a recursor. */
+export function encodeQuery(id: number, name: string, type: number): Buffer {
+  const e = new Encoder(64, false);
+  e.u16(id);
+  e.u16(FLAG_RD);
+  e.u16(1);
+  e.u16(0);
+  e.u16(0);
+  e.u16(0);
+  e.name(name, false);
+  e.u16(type);
+  e.u16(CLASS_IN);
+  const bytes = e.finish();
+  if (bytes.length > MESSAGE_BYTES_MAX) throw new DnsFormatError("dns: query too long");
+  return bytes;
+}

@@ -1,0 +1,421 @@
+/**
+ * From a query to its answer: which handler, which lookup, which records, which code. The records themselves are made in
+ * records.ts, what fits is decided in trim.ts.
+ */
+import type { AgentApi } from "../agent/contract.ts";
+import { shuffled } from "../ports/random.ts";
+import { parseDuration } from "../wire/duration.ts";
+import { CNAME_DEPTH_MAX, CNAME_RECORDS_PLAIN, NAME_SERVERS_MAX } from "./limits.ts";
+import { Lookups } from "./lookups.ts";
+import {
+  encodeReply,
+  type Query,
+  RCODE,
+  type Reply,
+  type ResourceRecord,
+  subnetAddress,
+  TYPE,
+  typeOf,
+} from "./message.ts";
+import { parseQuestion, type Question, reverseAddress, stripDomain } from "./question.ts";
+import {
+  addressFor,
+  cname,
+  healthy,
+  type Instance,
+  instancesOf,
+  nameServers,
+  nodeAnswer,
+  nodeName,
+  type RecordRules,
+  sameAddress,
+  serviceAddresses,
+  serviceSrv,
+  serviceTtl,
+  soaRecord,
+} from "./records.ts";
+import { forward, resolveName } from "./recursor.ts";
+import { trimReply } from "./trim.ts";
+
+export interface Client {
+  readonly network: "udp" | "tcp";
+  /** IP text; "" for a lookup of our own. */
+  readonly address: string;
+}
+
+/** What a lookup inside the domain comes to. */
+interface Answer {
+  readonly rcode: number;
+  readonly answers: readonly ResourceRecord[];
+  readonly authority: readonly ResourceRecord[];
+  readonly additional: readonly ResourceRecord[];
+  /** May be cut to fit. */
+  readonly trim: boolean;
+  /** The answer depends on where the client is (prepared queries): the whole subnet prefix counts. */
+  readonly scoped: boolean;
+  /** SOA goes to authority when nothing is left to answer. */
+  readonly soaWhenEmpty: boolean;
+}
+
+const plain = (part: Partial<Answer>): Answer => ({
+  rcode: RCODE.noError,
+  answers: [],
+  authority: [],
+  additional: [],
+  trim: false,
+  scoped: false,
+  soaWhenEmpty: false,
+  ...part,
+});
+const SERVFAIL = plain({ rcode: RCODE.servFail });
+
+/** How a lookup inside the domain was asked. */
+interface Asked {
+  /** As the client wrote it, with a final dot. */
+  readonly name: string;
+  readonly type: number;
+  readonly client: Client;
+  readonly edns: boolean;
+  /** For prepared queries: the client's subnet address, else its own. */
+  readonly sourceIp: string;
+  /** CNAMEs followed so far. */
+  readonly depth: number;
+}
+
+export class Resolver {
+  readonly #agent: AgentApi;
+  readonly #lookups: Lookups;
+
+  constructor(agent: AgentApi) {
+    this.#agent = agent;
+    this.#lookups = new Lookups(agent);
+  }
+
+  /** The answer's bytes. `message` is the query as it came, for recursors. Never rejects for what a client can send. */
+  async answer(query: Query, message: Buffer, client: Client): Promise<Buffer> {
+    const { config } = this.#agent;
+    const lower = query.name.toLowerCase();
+    const rest = stripDomain(lower, domainsOf(config));
+    if (rest !== undefined) return this.#inDomain(query, rest, client);
+    if (lower === "arpa." || lower.endsWith(".arpa.")) return this.#reverse(query, lower, message, client);
+    if (config.recursors.length > 0) return this.#recurse(query, message, client);
+    return this.#encode(query, plain({ rcode: RCODE.refused }), client, {
+      authoritative: false,
+      edns: false,
+    });
+  }
+
+  get #log() {
+    return this.#agent.log.named("agent.dns");
+  }
+
+  get #rules(): RecordRules {
+    const { config } = this.#agent;
+    const { dns } = config;
+    return {
+      domain: config.domain,
+      datacenter: config.datacenter,
+      nodeTtl: Math.floor(dns.nodeTtlMs / 1000),
+      nodeMetaTxt: dns.nodeMetaTxt,
+      translateWanAddrs: config.translateWanAddrs,
+      addressLimit: dns.aRecordLimit,
+      soa: dns.soa,
+    };
+  }
+
+  get #soa(): ResourceRecord {
+    return soaRecord(Math.floor(this.#agent.clock.wall() / 1000), this.#rules);
+  }
+
+  #absent(): Answer {
+    return plain({ rcode: RCODE.nxDomain, authority: [this.#soa] });
+  }
+
+  async #inDomain(query: Query, rest: string, client: Client): Promise<Buffer> {
+    const asked: Asked = {
+      name: query.name,
+      type: query.type,
+      client,
+      edns: query.edns !== undefined,
+      sourceIp: (query.edns?.subnet && subnetAddress(query.edns.subnet)) || client.address,
+      depth: 0,
+    };
+    return this.#encode(query, await this.#domainAnswer(rest, asked), client, {
+      authoritative: true,
+      edns: true,
+    });
+  }
+
+  async #domainAnswer(rest: string, asked: Asked): Promise<Answer> {
+    switch (asked.type) {
+      case TYPE.SOA: {
+        const servers = await this.#nameServers();
+        return plain({ answers: [this.#soa], authority: servers.ns, additional: servers.additional });
+      }
+      case TYPE.NS: {
+        const servers = await this.#nameServers();
+        return plain({ answers: servers.ns, additional: servers.additional });
+      }
+      case TYPE.AXFR:
+        return plain({ rcode: RCODE.notImp });
+      default:
+        return this.#lookUp(parseQuestion(rest, asked.type, this.#agent.config.datacenter), rest, asked);
+    }
+  }
+
+  async #lookUp(question: Question, rest: string, asked: Asked): Promise<Answer> {
+    switch (question.kind) {
+      case "invalid":
+        this.#log.warn("QName invalid", { qname: rest === "" ? "" : `${rest}.` });
+        return this.#absent();
+      case "node":
+        return this.#node(question, asked);
+      case "service":
+        return this.#service(question, asked);
+      case "query":
+        return this.#query(question, asked);
+      case "address": {
+        const { address } = question;
+        if (address === undefined) return plain({});
+        const rules = this.#rules;
+        // Its owner is the lower-case name in the primary domain, whatever was asked (observed).
+        const record = addressFor(`${rest}.${rules.domain}`, TYPE.ANY, rules.nodeTtl, address);
+        return plain({ answers: record === undefined ? [] : [record] });
+      }
+    }
+  }
+
+  async #node(question: Question & { kind: "node" }, asked: Asked): Promise<Answer> {
+    const { type } = asked;
+    if (type !== TYPE.A && type !== TYPE.AAAA && type !== TYPE.ANY && type !== TYPE.TXT) return plain({});
+    const found = await this.#lookups.node(question.datacenter, question.node);
+    if (found.kind === "failed") return SERVFAIL;
+    if (found.kind === "unknown" || found.value === undefined) return this.#absent();
+    const made = nodeAnswer(asked.name, type, found.value, this.#rules);
+    const chased = made.chase === undefined ? [] : await this.#chase(made.chase, asked);
+    if (made.textsIn === "answer") return plain({ answers: [...made.answers, ...chased, ...made.texts] });
+    return plain({ answers: [...made.answers, ...chased], additional: made.texts });
+  }
+
+  async #service(question: Question & { kind: "service" }, asked: Asked): Promise<Answer> {
+    const { config, random } = this.#agent;
+    const found = await this.#lookups.service(question);
+    if (found.kind === "failed") return SERVFAIL;
+    if (found.kind === "unknown") return this.#absent();
+    const instances = healthy(instancesOf(found.value), config.dns.onlyPassing);
+    if (instances.length === 0) return this.#absent();
+    return this.#records(
+      shuffled(random, instances),
+      serviceTtl(question.service, config.dns.serviceTtlMs),
+      asked,
+      false,
+    );
+  }
+
+  async #query(question: Question & { kind: "query" }, asked: Asked): Promise<Answer> {
+    const { config } = this.#agent;
+    const found = await this.#lookups.preparedQuery(question.datacenter, question.query, asked.sourceIp);
+    if (found.kind === "failed") return SERVFAIL;
+    if (found.kind === "unknown") return this.#absent();
+    const reply = found.value;
+    const instances = instancesOf(reply.Nodes).map((i) =>
+      i.node.Datacenter === "" ? { ...i, node: { ...i.node, Datacenter: reply.Datacenter } } : i,
+    );
+    if (instances.length === 0) return this.#absent();
+    return this.#records(
+      instances,
+      this.#queryTtl(reply.DNS.TTL) ?? serviceTtl(reply.Service, config.dns.serviceTtlMs),
+      asked,
+      true,
+    );
+  }
+
+  #queryTtl(text: string): number | undefined {
+    if (text === "") return undefined;
+    try {
+      return Math.max(0, Number(parseDuration(text) / 1_000_000_000n));
+    } catch {
+      this.#log.warn("Failed to parse TTL of a prepared query, ignoring it", { ttl: text });
+      return undefined;
+    }
+  }
+
+  async #records(
+    instances: readonly Instance[],
+    ttl: number,
+    asked: Asked,
+    scoped: boolean,
+  ): Promise<Answer> {
+    const rules = this.#rules;
+    const shape = { trim: true, scoped, soaWhenEmpty: true };
+    if (asked.type !== TYPE.SRV) {
+      const made = serviceAddresses(asked.name, asked.type, instances, ttl, rules);
+      if (made.chase === undefined) return plain({ answers: made.answers, ...shape });
+      return plain({
+        answers: [
+          cname(asked.name, ttl, made.chase),
+          ...(await this.#chaseForService(made.chase, ttl, asked)),
+        ],
+        ...shape,
+      });
+    }
+    const answers: ResourceRecord[] = [];
+    const additional: ResourceRecord[] = [];
+    for (const one of serviceSrv(asked.name, instances, ttl, rules)) {
+      answers.push(one.srv);
+      additional.push(...one.additional);
+      if (one.chase !== undefined) additional.push(...(await this.#chaseForService(one.chase, ttl, asked)));
+      additional.push(...one.texts);
+    }
+    return plain({ answers, additional, ...shape });
+  }
+
+  /** The records behind a CNAME's target: from the catalog when it lies in our domains, else from a recursor. */
+  async #chase(target: string, asked: Asked): Promise<readonly ResourceRecord[]> {
+    const { config, clock, random } = this.#agent;
+    const rest = stripDomain(target, domainsOf(config));
+    if (rest !== undefined) {
+      if (asked.depth >= CNAME_DEPTH_MAX) {
+        this.#log.error("Infinite recursion detected for name, won't perform any CNAME resolution.", {
+          name: target,
+        });
+        return [];
+      }
+      const inner: Asked = {
+        ...asked,
+        name: target,
+        type: TYPE.ANY,
+        client: { network: "udp", address: "" },
+        sourceIp: "",
+        depth: asked.depth + 1,
+      };
+      return (await this.#domainAnswer(rest, inner)).answers;
+    }
+    if (config.recursors.length === 0) return [];
+    return resolveName(config.recursors, target, config.dns.recursorTimeoutMs, { clock, random });
+  }
+
+  async #chaseForService(target: string, ttl: number, asked: Asked): Promise<readonly ResourceRecord[]> {
+    const useful = (await this.#chase(target, asked)).filter((r) => {
+      const type = typeOf(r);
+      return type === TYPE.CNAME || type === TYPE.A || type === TYPE.AAAA;
+    });
+    return (asked.edns ? useful : useful.slice(0, CNAME_RECORDS_PLAIN)).map((r) => ({ ...r, ttl }));
+  }
+
+  async #nameServers(): Promise<{
+    readonly ns: readonly ResourceRecord[];
+    readonly additional: readonly ResourceRecord[];
+  }> {
+    const { config, random } = this.#agent;
+    const found = await this.#lookups.service({
+      datacenter: config.datacenter,
+      service: "consul",
+      tag: "",
+      variant: "plain",
+    });
+    const instances = found.kind === "found" ? healthy(instancesOf(found.value), config.dns.onlyPassing) : [];
+    if (instances.length === 0) this.#log.warn("no servers found");
+    const servers = nameServers(shuffled(random, instances), NAME_SERVERS_MAX, this.#rules);
+    for (const node of servers.skipped) this.#log.warn("Skipping invalid node for NS records", { node });
+    return servers;
+  }
+
+  async #reverse(query: Query, lower: string, message: Buffer, client: Client): Promise<Buffer> {
+    const { config } = this.#agent;
+    const rules = this.#rules;
+    const address = reverseAddress(lower);
+    let target: string | undefined;
+    if (address !== undefined) {
+      const nodes = await this.#lookups.nodes();
+      const node =
+        nodes.kind === "found" ? nodes.value.find((n) => sameAddress(n.Address, address)) : undefined;
+      if (node !== undefined) target = nodeName(node, rules);
+      else {
+        const services = await this.#lookups.servicesAt(canonical(address));
+        const service =
+          services.kind === "found"
+            ? services.value.find((s) => sameAddress(s.ServiceAddress, address))
+            : undefined;
+        if (service !== undefined)
+          target = `${service.ServiceName}.service.${service.Datacenter || config.datacenter}.${config.domain}`;
+      }
+    }
+    if (target === undefined) return this.#recurse(query, message, client);
+    const answers: readonly ResourceRecord[] = [
+      { name: query.name, ttl: 0, data: { kind: "name", type: TYPE.PTR, target } },
+    ];
+    const authority = query.type === TYPE.SOA ? [this.#soa] : [];
+    return this.#encode(query, plain({ answers, authority }), client, { authoritative: true, edns: true });
+  }
+
+  async #recurse(query: Query, message: Buffer, client: Client): Promise<Buffer> {
+    const { config, clock, random } = this.#agent;
+    const recursors =
+      config.dns.recursorStrategy === "random" ? shuffled(random, config.recursors) : config.recursors;
+    const relayed = await forward(
+      recursors,
+      message,
+      client.network,
+      config.dns.recursorTimeoutMs,
+      { clock, random },
+      (recursor, error) => this.#log.error("recurse failed", { error, recursor }),
+    );
+    if (relayed !== undefined) return relayed;
+    this.#log.error("all resolvers failed for question from client", {
+      name: query.name,
+      client: client.address,
+    });
+    return this.#encode(query, SERVFAIL, client, {
+      authoritative: false,
+      edns: true,
+      recursionAvailable: true,
+    });
+  }
+
+  #encode(
+    query: Query,
+    answer: Answer,
+    client: Client,
+    how: { readonly authoritative: boolean; readonly edns: boolean; readonly recursionAvailable?: boolean },
+  ): Buffer {
+    const { config } = this.#agent;
+    const compress = !config.dns.disableCompression;
+    const subnet = query.edns?.subnet;
+    const scope = answer.scoped && answer.rcode === RCODE.noError ? (subnet?.sourcePrefix ?? 0) : 0;
+    let reply: Reply = {
+      query,
+      rcode: answer.rcode,
+      authoritative: how.authoritative,
+      truncated: false,
+      recursionAvailable: how.recursionAvailable ?? config.recursors.length > 0,
+      answers: answer.answers,
+      authority: answer.authority,
+      additional: answer.additional,
+      edns:
+        query.edns === undefined || !how.edns
+          ? undefined
+          : {
+              udpBytes: query.edns.udpBytes,
+              subnet: subnet === undefined ? undefined : { ...subnet, scope },
+            },
+    };
+    if (answer.trim)
+      reply = trimReply(reply, {
+        network: client.network,
+        compress,
+        udpAnswerLimit: config.dns.udpAnswerLimit,
+        enableTruncate: config.dns.enableTruncate,
+      });
+    if (answer.soaWhenEmpty && reply.answers.length === 0 && !reply.truncated)
+      reply = { ...reply, authority: [this.#soa] };
+    return encodeReply(reply, { compress });
+  }
+}
+
+const domainsOf = (config: { readonly domain: string; readonly altDomain: string }): readonly string[] =>
+  config.altDomain === "" || config.altDomain === "." ? [config.domain] : [config.domain, config.altDomain];
+
+/** The usual text of an address: catalog entries are compared by text. */
+const canonical = (address: string): string =>
+  address.includes(":") ? new URL(`http://[${address}]/`).hostname.slice(1, -1) : address;
