@@ -64,7 +64,10 @@ export function listServices(
   view.scan(view.tables.services.rows, "", ({ Node, Service }) => {
     if (filtered && !satisfiesMeta(view.tables.nodes.get(lower(Node))?.Meta ?? null, meta)) return;
     let set = tags.get(Service.Service);
-    if (set === undefined) tags.set(Service.Service, (set = new Set()));
+    if (set === undefined) {
+      set = new Set();
+      tags.set(Service.Service, set);
+    }
     for (const tag of Service.Tags ?? []) set.add(tag);
   });
   const value = new Map<string, readonly string[]>();

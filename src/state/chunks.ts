@@ -149,7 +149,10 @@ export class Chunks {
       this.#term = term;
     }
     let parts = this.#pending.get(place.opNum);
-    if (parts === undefined) this.#pending.set(place.opNum, (parts = []));
+    if (parts === undefined) {
+      parts = [];
+      this.#pending.set(place.opNum, parts);
+    }
     this.#bytes += data.length - (parts[place.sequenceNum]?.Data?.length ?? 0);
     parts[place.sequenceNum] = {
       OpNum: place.opNum,
@@ -203,7 +206,10 @@ export class Chunks {
         if (part === null) continue;
         this.#term = Math.max(this.#term, part.Term);
         let list = this.#pending.get(opNum);
-        if (list === undefined) this.#pending.set(opNum, (list = []));
+        if (list === undefined) {
+          list = [];
+          this.#pending.set(opNum, list);
+        }
         list[part.SequenceNum] = part;
         this.#bytes += part.Data?.length ?? 0;
       }

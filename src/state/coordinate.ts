@@ -15,7 +15,7 @@ export function nodeCoordinates(view: StateView, node: string): Answer<readonly 
   };
 }
 
-const isFinite = (coordinate: GossipCoordinate): boolean =>
+const allFinite = (coordinate: GossipCoordinate): boolean =>
   [...(coordinate.Vec ?? []), coordinate.Error, coordinate.Adjustment, coordinate.Height].every(
     Number.isFinite,
   );
@@ -23,7 +23,7 @@ const isFinite = (coordinate: GossipCoordinate): boolean =>
 /** Upserts a batch; coordinates that are not numbers, and those of unknown nodes, are passed over. */
 export function updateCoordinates(tx: WriteTxn, batch: readonly Coordinate[]): void {
   for (const update of batch) {
-    if (update.Coord === null || !isFinite(update.Coord)) continue;
+    if (update.Coord === null || !allFinite(update.Coord)) continue;
     if (tx.tables.nodes.get(lower(update.Node)) === undefined) continue;
     tx.put(tx.tables.coordinates, update);
   }
@@ -40,6 +40,6 @@ export function dropCoordinates(tx: WriteTxn, node: string): void {
 
 /** Puts coordinates of a snapshot. */
 export function restoreCoordinates(tx: WriteTxn, batch: readonly Coordinate[]): void {
-  for (const row of batch) if (row.Coord !== null && isFinite(row.Coord)) tx.put(tx.tables.coordinates, row);
+  for (const row of batch) if (row.Coord !== null && allFinite(row.Coord)) tx.put(tx.tables.coordinates, row);
   tx.bump("coordinates");
 }

@@ -89,6 +89,10 @@ const refuse = (text: string): never => {
   throw new CommandError(text);
 };
 
+function each<T>(items: readonly (T | null)[] | null, run: (item: T) => void): void {
+  for (const item of items ?? []) if (item !== null) run(item);
+}
+
 const present = <T>(items: readonly (T | null)[] | null): T[] => (items ?? []).filter((x) => x !== null);
 
 const runners: { readonly [K in CommandKind]: Run<K> } = {
@@ -195,9 +199,9 @@ const runners: { readonly [K in CommandKind]: Run<K> } = {
     };
     for (const token of present(request.Tokens)) setToken(tx, token, options);
   }),
-  aclTokenDelete: write((tx, { TokenIDs }) => TokenIDs?.forEach((id) => deleteToken(tx, id))),
-  aclPolicySet: write((tx, { Policies }) => present(Policies).forEach((policy) => setPolicy(tx, policy))),
-  aclPolicyDelete: write((tx, { PolicyIDs }) => PolicyIDs?.forEach((id) => deletePolicy(tx, id))),
+  aclTokenDelete: write((tx, { TokenIDs }) => each(TokenIDs, (id) => deleteToken(tx, id))),
+  aclPolicySet: write((tx, { Policies }) => each(Policies, (policy) => setPolicy(tx, policy))),
+  aclPolicyDelete: write((tx, { PolicyIDs }) => each(PolicyIDs, (id) => deletePolicy(tx, id))),
   connectCaLeaf: (_store, index, { Op }) => {
     // Observed: only the index is answered, nothing is stored.
     if (Op !== "increment-index") refuse(`Invalid CA Leaf operation '${Op}'`);
@@ -218,20 +222,16 @@ const runners: { readonly [K in CommandKind]: Run<K> } = {
     }
   }),
   aclRoleSet: write((tx, { Roles, AllowMissingLinks }) =>
-    present(Roles).forEach((role) => setRole(tx, role, AllowMissingLinks)),
+    each(Roles, (role) => setRole(tx, role, AllowMissingLinks)),
   ),
-  aclRoleDelete: write((tx, { RoleIDs }) => RoleIDs?.forEach((id) => deleteRole(tx, id))),
-  aclBindingRuleSet: write((tx, { BindingRules }) =>
-    present(BindingRules).forEach((rule) => setBindingRule(tx, rule)),
-  ),
+  aclRoleDelete: write((tx, { RoleIDs }) => each(RoleIDs, (id) => deleteRole(tx, id))),
+  aclBindingRuleSet: write((tx, { BindingRules }) => each(BindingRules, (rule) => setBindingRule(tx, rule))),
   aclBindingRuleDelete: write((tx, { BindingRuleIDs }) =>
-    BindingRuleIDs?.forEach((id) => deleteBindingRule(tx, id)),
+    each(BindingRuleIDs, (id) => deleteBindingRule(tx, id)),
   ),
-  aclAuthMethodSet: write((tx, { AuthMethods }) =>
-    present(AuthMethods).forEach((method) => setAuthMethod(tx, method)),
-  ),
+  aclAuthMethodSet: write((tx, { AuthMethods }) => each(AuthMethods, (method) => setAuthMethod(tx, method))),
   aclAuthMethodDelete: write((tx, { AuthMethodNames }) =>
-    AuthMethodNames?.forEach((name) => deleteAuthMethod(tx, name)),
+    each(AuthMethodNames, (name) => deleteAuthMethod(tx, name)),
   ),
   federationState: write((tx, { Op, State }) => {
     if (State === null) return refuse("missing datacenter on federation state");

@@ -90,6 +90,16 @@ export class OrderedTree<V> {
     return out;
   }
 
+  /** Throws when the keys are out of order: for tests. */
+  checkOrder(): void {
+    let before: string | undefined;
+    for (const key of this.#tree.keys()) {
+      if (before !== undefined && byteOrder(before, key) >= 0)
+        throw new Error(`tree out of order: ${JSON.stringify(before)} before ${JSON.stringify(key)}`);
+      before = key;
+    }
+  }
+
   /** All values, in order. The tree must not change meanwhile. */
   values(): IterableIterator<V> {
     return this.#tree.values();

@@ -204,8 +204,11 @@ export function putCheck(tx: WriteTxn, context: WriteContext, request: HealthChe
   if (request.ServiceID !== "") {
     service = services.get(serviceKey(request.Node, request.ServiceID));
     if (service === undefined) throw new CommandError(MISSING_SERVICE);
-    ServiceName = service.Service.Service;
-    ServiceTags = service.Service.Tags;
+    // A snapshot's copy stays, though the service may have changed since the check was registered.
+    if (indexes === "assign" || ServiceName === "") {
+      ServiceName = service.Service.Service;
+      ServiceTags = service.Service.Tags;
+    }
   }
   const status = request.Status === "" ? "critical" : request.Status;
   let check: HealthCheck = { ...request, Status: status, ServiceName, ServiceTags };
