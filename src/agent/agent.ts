@@ -287,7 +287,7 @@ class Agent implements RunningAgent {
   }
 
   leave(): Promise<void> {
-    this.#left ??= this.#delegate.leave().finally(() => {
+    this.#left ??= this.#leave().finally(() => {
       // Whoever asked for the leave may still want to answer somebody before the doors close.
       this.clock.timer(END_AFTER_LEAVE_MS, () => void this.shutdown(0));
     });
@@ -337,6 +337,13 @@ class Agent implements RunningAgent {
 
   triggerFullSync(): void {
     this.#syncer.triggerFull();
+  }
+
+  async #leave(): Promise<void> {
+    // The leader takes a node that leaves out of the catalog: nothing of ours may put it back.
+    this.#coordinates.stop();
+    await this.#syncer.stop();
+    await this.#delegate.leave();
   }
 
   #identity(): NodeIdentity {

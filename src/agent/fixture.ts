@@ -1,10 +1,11 @@
 /** For tests: a whole agent in this process, on loopback, configured as a user would do it. */
-import type { Random } from "../ports/random.ts";
-import { systemRandom } from "../ports/random.ts";
+
 import { systemClock } from "../ports/clock.ts";
 import { realDisk } from "../ports/disk.ts";
 import { formatLogLine, LogHub, type LogLevel } from "../ports/log.ts";
 import { noMetrics } from "../ports/metrics.ts";
+import type { Random } from "../ports/random.ts";
+import { systemRandom } from "../ports/random.ts";
 import { type AgentHooks, type RunningAgent, startAgent } from "./agent.ts";
 import { buildConfig } from "./config/build-config.ts";
 import { NO_FLAGS } from "./config/flags.ts";

@@ -147,7 +147,15 @@ export class Syncer {
   #armFull(delayMs: number): void {
     this.#fullTimer?.cancel();
     if (this.#stopped.signal.aborted) return;
-    this.#fullTimer = this.#ports.clock.timer(delayMs, () => this.triggerFull());
+    this.#fullTimer = this.#ports.clock.timer(delayMs, () => {
+      this.#fullTimer = undefined;
+      this.triggerFull();
+    });
+  }
+
+  /** After a full sync: unless a server came up meanwhile, which has set a sooner time. */
+  #rearmFull(delayMs: number): void {
+    if (this.#fullTimer === undefined) this.#armFull(delayMs);
   }
 
   #armDeferral(): void {
@@ -179,15 +187,16 @@ export class Syncer {
       this.#wantFull = false;
       this.#wantPush = false;
       this.#fullTimer?.cancel();
+      this.#fullTimer = undefined;
       try {
         await this.#fullSync();
         this.#failed = false;
-        this.#armFull(this.#intervalMs + this.#stagger(this.#intervalMs));
+        this.#rearmFull(this.#intervalMs + this.#stagger(this.#intervalMs));
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
         this.#failed = true;
         log.error(`failed to sync remote state: ${textOf(error)}`);
-        this.#armFull(this.#retryMs + this.#stagger(this.#retryMs));
+        this.#rearmFull(this.#retryMs + this.#stagger(this.#retryMs));
       }
       return;
     }

@@ -5,7 +5,8 @@
 export function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (isNothing(a) || isNothing(b)) return isNothing(a) && isNothing(b);
-  if (typeof a === "bigint" || typeof b === "bigint") return isInteger(a) && isInteger(b) && BigInt(a) === BigInt(b);
+  if (typeof a === "bigint" || typeof b === "bigint")
+    return isInteger(a) && isInteger(b) && BigInt(a) === BigInt(b);
   if (a instanceof Uint8Array || b instanceof Uint8Array)
     return a instanceof Uint8Array && b instanceof Uint8Array && Buffer.compare(a, b) === 0;
   if (Array.isArray(a) || Array.isArray(b))
