@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { createServer, isIPv6, type Server, type Socket } from "node:net";
 import type { AgentApi } from "../agent/contract.ts";
 import type { Timer } from "../ports/clock.ts";
+import type { Logger } from "../ports/log.ts";
 import {
   MESSAGE_BYTES_MAX,
   TCP_CONNECTIONS_MAX,
@@ -50,6 +51,7 @@ const TYPE_NAMES = new Map<number, string>(Object.entries(TYPE).map(([name, n]) 
 
 class Door implements DnsDoor {
   readonly #agent: AgentApi;
+  readonly #log: Logger;
   readonly #resolver: Resolver;
   readonly #udp: UdpSocket[] = [];
   readonly #tcp: Server[] = [];
@@ -60,6 +62,7 @@ class Door implements DnsDoor {
   constructor(agent: AgentApi) {
     this.#agent = agent;
     this.#resolver = new Resolver(agent);
+    this.#log = agent.log.named("agent.dns");
   }
 
   get addresses(): readonly { readonly host: string; readonly port: number }[] {
@@ -125,10 +128,6 @@ class Door implements DnsDoor {
     });
   }
 
-  get #log() {
-    return this.#agent.log.named("agent.dns");
-  }
-
   async #onPacket(socket: UdpSocket, bytes: Buffer, from: RemoteInfo): Promise<void> {
     if (this.#inFlight >= UDP_IN_FLIGHT_MAX) {
       this.#agent.metrics.count("dns.dropped_queries");
@@ -182,7 +181,7 @@ class Door implements DnsDoor {
     this.#connections.add(socket);
     const { clock } = this.#agent;
     const client: Client = { network: "tcp", address: socket.remoteAddress ?? "" };
-    let held = Buffer.alloc(0);
+    let held: Buffer = Buffer.alloc(0);
     let queries = 0;
     let open = 0;
     let timer: Timer = clock.timer(TCP_FIRST_QUERY_MS, () => socket.destroy());

@@ -11,6 +11,7 @@ import {
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import { PreparedQueryExecuteRequest, type PreparedQueryExecuteResponse } from "../model/prepared-query.ts";
 import { QuerySource } from "../model/query.ts";
+import type { Logger } from "../ports/log.ts";
 import { STALE_COUNTED_MS } from "./limits.ts";
 
 /** `unknown`: no such datacenter or query (NXDOMAIN). `failed`: the question could not be answered (SERVFAIL). */
@@ -25,9 +26,11 @@ type StaleRequest = { readonly AllowStale: boolean; readonly UseCache: boolean; 
 
 export class Lookups {
   readonly #agent: AgentApi;
+  readonly #log: Logger;
 
   constructor(agent: AgentApi) {
     this.#agent = agent;
+    this.#log = agent.log.named("agent.dns");
   }
 
   async node(datacenter: string, name: string): Promise<Found<Node | undefined>> {
@@ -119,7 +122,7 @@ export class Lookups {
       let reply = await this.#agent.rpc(method, request);
       const lastContact = (reply as { readonly LastContact?: bigint }).LastContact ?? 0n;
       if (request.AllowStale && lastContact > BigInt(Math.round(dns.maxStaleMs)) * NS_PER_MS) {
-        this.#agent.log.named("agent.dns").warn("Query results too stale, re-requesting");
+        this.#log.warn("Query results too stale, re-requesting");
         reply = await this.#agent.rpc(method, { ...request, AllowStale: false });
       } else if (lastContact > BigInt(STALE_COUNTED_MS) * NS_PER_MS)
         this.#agent.metrics.count("dns.stale_queries");
@@ -127,7 +130,7 @@ export class Lookups {
     } catch (error) {
       const text = (error as Error).message;
       if (/unknown query|query not found/i.test(text)) return { kind: "unknown" };
-      this.#agent.log.named("agent.dns").error("rpc error", { error: text });
+      this.#log.error("rpc error", { error: text });
       return { kind: text.includes("No path to datacenter") ? "unknown" : "failed" };
     }
   }

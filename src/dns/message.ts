@@ -4,7 +4,7 @@
  */
 import { isIPv4 } from "node:net";
 import { MESSAGE_BYTES_MAX } from "./limits.ts";
-import { DnsFormatError, fqdn, labelBytes, labelsOf, readName } from "./name.ts";
+import { DnsFormatError, fqdn, isEncodable, labelBytes, labelsOf, readName } from "./name.ts";
 
 /** Record and query types. Append only: the numbers are the protocol. */
 export const TYPE = {
@@ -281,24 +281,40 @@ export function addressBytes(address: string): Buffer {
   return out;
 }
 
-/** A recursor's answer: its code and its answer section. Throws DnsFormatError. */
-export function decodeAnswer(bytes: Buffer): {
+export interface Decoded {
   readonly id: number;
+  readonly flags: number;
   readonly rcode: number;
   readonly answers: readonly ResourceRecord[];
-} {
+  readonly authority: readonly ResourceRecord[];
+  /** Without the OPT record. */
+  readonly additional: readonly ResourceRecord[];
+  readonly edns: (Edns & { readonly bytes: Buffer }) | undefined;
+}
+
+/** An answer, of a recursor for example. Throws DnsFormatError. */
+export function decodeMessage(bytes: Buffer): Decoded {
   if (bytes.length < HEADER_BYTES) throw new DnsFormatError("dns: message shorter than its header");
-  const questions = bytes.readUInt16BE(4);
-  const count = bytes.readUInt16BE(6);
   let at = HEADER_BYTES;
-  for (let i = 0; i < questions; i++) at = readName(bytes, at).end + 4;
-  const answers: ResourceRecord[] = [];
-  for (let i = 0; i < count; i++) {
-    const r = readRecord(bytes, at);
-    at = r.end;
-    answers.push({ name: r.name, ttl: r.ttl, data: decodeData(bytes, r) });
-  }
-  return { id: bytes.readUInt16BE(0), rcode: bytes.readUInt16BE(2) & 0xf, answers };
+  for (let i = 0; i < bytes.readUInt16BE(4); i++) at = readName(bytes, at).end + 4;
+  let edns: Decoded["edns"];
+  const section = (countAt: number): ResourceRecord[] => {
+    const records: ResourceRecord[] = [];
+    for (let i = 0; i < bytes.readUInt16BE(countAt); i++) {
+      const r = readRecord(bytes, at);
+      at = r.end;
+      if (r.type === TYPE.OPT) edns = { ...readEdns(r.class, r.bytes), bytes: r.bytes };
+      else records.push({ name: r.name, ttl: r.ttl, data: decodeData(bytes, r) });
+    }
+    return records;
+  };
+  const flags = bytes.readUInt16BE(2);
+  const [answers, authority, additional] = [section(6), section(8), section(10)] as [
+    ResourceRecord[],
+    ResourceRecord[],
+    ResourceRecord[],
+  ];
+  return { id: bytes.readUInt16BE(0), flags, rcode: flags & 0xf, answers, authority, additional, edns };
 }
 
 function decodeData(message: Buffer, r: RawRecord): RecordData {
@@ -321,6 +337,21 @@ function decodeData(message: Buffer, r: RawRecord): RecordData {
         port: r.bytes.readUInt16BE(4),
         target: readName(message, r.start + 6).name,
       };
+    case TYPE.TXT: {
+      let text = "";
+      for (let at = 0; at < r.bytes.length; at += r.bytes[at]! + 1)
+        text += r.bytes.toString("utf8", at + 1, at + 1 + r.bytes[at]!);
+      return { kind: "txt", text };
+    }
+    case TYPE.SOA: {
+      const mname = readName(message, r.start);
+      const rname = readName(message, mname.end);
+      if (rname.end + 20 > r.end) throw new DnsFormatError("dns: SOA too short");
+      const [serial, refresh, retry, expire, minimum] = [0, 4, 8, 12, 16].map((n) =>
+        message.readUInt32BE(rname.end + n),
+      ) as [number, number, number, number, number];
+      return { kind: "soa", mname: mname.name, rname: rname.name, serial, refresh, retry, expire, minimum };
+    }
     default:
       return { kind: "raw", type: r.type, bytes: Buffer.from(r.bytes) };
   }
@@ -471,6 +502,21 @@ class Encoder {
     }
   }
 
+  opt(edns: NonNullable<Reply["edns"]>): void {
+    const { subnet } = edns;
+    this.bytes(Buffer.of(0));
+    this.u16(TYPE.OPT);
+    this.u16(edns.udpBytes);
+    this.u32(0);
+    if (subnet === undefined) return this.u16(0);
+    this.u16(8 + subnet.address.length);
+    this.u16(EDNS_CLIENT_SUBNET);
+    this.u16(4 + subnet.address.length);
+    this.u16(subnet.family);
+    this.bytes(Buffer.of(subnet.sourcePrefix, subnet.scope));
+    this.bytes(subnet.address);
+  }
+
   finish(): Buffer {
     return this.#buf.subarray(0, this.#pos);
   }
@@ -508,37 +554,25 @@ export function encodeReply(reply: Reply, options: { readonly compress: boolean 
   for (const r of reply.answers) e.record(r);
   for (const r of reply.authority) e.record(r);
   for (const r of reply.additional) e.record(r);
-  if (reply.edns !== undefined) {
-    e.bytes(Buffer.of(0));
-    e.u16(TYPE.OPT);
-    e.u16(reply.edns.udpBytes);
-    e.u32(0);
-    const { subnet } = reply.edns;
-    if (subnet === undefined) e.u16(0);
-    else {
-      e.u16(8 + subnet.address.length);
-      e.u16(EDNS_CLIENT_SUBNET);
-      e.u16(4 + subnet.address.length);
-      e.u16(subnet.family);
-      e.bytes(Buffer.of(subnet.sourcePrefix, subnet.scope));
-      e.bytes(subnet.address);
-    }
-  }
+  if (reply.edns !== undefined) e.opt(reply.edns);
   return e.finish();
 }
 
-/** A query without EDNS, for a recursor. */
-export function encodeQuery(id: number, name: string, type: number): Buffer {
+/** A query, without EDNS unless its parts are given. Throws DnsFormatError for a name that is too long. */
+export function encodeQuery(id: number, name: string, type: number, edns?: Edns): Buffer {
+  if (!isEncodable(name)) throw new DnsFormatError(`dns: name cannot be asked for: ${name}`);
   const e = new Encoder(64, false);
   e.u16(id);
   e.u16(FLAG_RD);
   e.u16(1);
   e.u16(0);
   e.u16(0);
-  e.u16(0);
+  e.u16(edns === undefined ? 0 : 1);
   e.name(name, false);
   e.u16(type);
   e.u16(CLASS_IN);
+  if (edns !== undefined)
+    e.opt({ ...edns, subnet: edns.subnet === undefined ? undefined : { ...edns.subnet, scope: 0 } });
   const bytes = e.finish();
   if (bytes.length > MESSAGE_BYTES_MAX) throw new DnsFormatError("dns: query too long");
   return bytes;

@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { connect, isIP, isIPv6 } from "node:net";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
-import { decodeAnswer, encodeQuery, RCODE, type ResourceRecord, TYPE } from "./message.ts";
+import { decodeMessage, encodeQuery, RCODE, type ResourceRecord, TYPE } from "./message.ts";
 
 const DNS_PORT = 53;
 
@@ -124,7 +124,7 @@ export async function resolveName(
       const truncated = (bytes[2]! & 0x02) !== 0;
       if (truncated)
         bytes = await exchange(recursor, message, "tcp", timeoutMs, ports.clock).catch(() => bytes);
-      return decodeAnswer(bytes).answers;
+      return decodeMessage(bytes).answers;
     } catch {
       // The next one may do better.
     }

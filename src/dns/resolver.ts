@@ -3,6 +3,7 @@
  * records.ts, what fits is decided in trim.ts.
  */
 import type { AgentApi } from "../agent/contract.ts";
+import type { Logger } from "../ports/log.ts";
 import { shuffled } from "../ports/random.ts";
 import { parseDuration } from "../wire/duration.ts";
 import { CNAME_DEPTH_MAX, CNAME_RECORDS_PLAIN, NAME_SERVERS_MAX } from "./limits.ts";
@@ -84,11 +85,13 @@ interface Asked {
 
 export class Resolver {
   readonly #agent: AgentApi;
+  readonly #log: Logger;
   readonly #lookups: Lookups;
 
   constructor(agent: AgentApi) {
     this.#agent = agent;
     this.#lookups = new Lookups(agent);
+    this.#log = agent.log.named("agent.dns");
   }
 
   /** The answer's bytes. `message` is the query as it came, for recursors. Never rejects for what a client can send. */
@@ -103,10 +106,6 @@ export class Resolver {
       authoritative: false,
       edns: false,
     });
-  }
-
-  get #log() {
-    return this.#agent.log.named("agent.dns");
   }
 
   get #rules(): RecordRules {
