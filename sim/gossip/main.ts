@@ -53,7 +53,11 @@ export async function main(args: readonly string[]): Promise<number> {
   console.log(`formed: ${formed === undefined ? "no" : `${round(formed / 1000)} s after the last join`}`);
 
   await pool.run(10_000);
-  const before = { packets: pool.network.packets, bytes: pool.network.bytes, stream: pool.network.streamBytes };
+  const before = {
+    packets: pool.network.packets,
+    bytes: pool.network.bytes,
+    stream: pool.network.streamBytes,
+  };
   await pool.run(seconds * 1000);
   const rate = (n: number): string => round(n / count / seconds, 1);
   console.log(
@@ -82,12 +86,19 @@ export async function main(args: readonly string[]): Promise<number> {
       .filter((n) => n.up)
       .flatMap((n) =>
         n.events
-          .filter((e) => e.at >= crashedAt && e.event.kind === "member-failed" && e.event.members[0]!.name === victim.name)
+          .filter(
+            (e) =>
+              e.at >= crashedAt &&
+              e.event.kind === "member-failed" &&
+              e.event.members[0]!.name === victim.name,
+          )
           .map((e) => e.at - crashedAt),
       );
   const all = await pool.until(() => noticed().length >= count - 1, 300_000);
   check(all !== undefined, "a crash was not noticed by all within 300 s");
-  console.log(`crash: first noticed after ${round(Math.min(...noticed()) / 1000)} s, by all after ${round(Math.max(...noticed()) / 1000)} s`);
+  console.log(
+    `crash: first noticed after ${round(Math.min(...noticed()) / 1000)} s, by all after ${round(Math.max(...noticed()) / 1000)} s`,
+  );
 
   if (count >= 4) {
     const side = new Map(pool.nodes.map((n, i) => [n.host, i % 2]));
@@ -96,7 +107,9 @@ export async function main(args: readonly string[]): Promise<number> {
     pool.network.heal();
     const healed = await pool.until(() => pool.converged(), 600_000, 100);
     check(healed !== undefined, "a healed partition did not converge within 600 s");
-    console.log(`partition of 120 s: healed after ${healed === undefined ? "never" : `${round(healed / 1000)} s`}`);
+    console.log(
+      `partition of 120 s: healed after ${healed === undefined ? "never" : `${round(healed / 1000)} s`}`,
+    );
   }
   await pool.close();
   const real = Number(process.hrtime.bigint() - started) / 1e9;

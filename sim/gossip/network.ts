@@ -2,11 +2,12 @@
  * A network in memory: delays, losses and partitions drawn from a seed, datagrams and streams between simulated hosts. It is
  * a {@link Transport} like the real one and passes the same suite (memberlist/transport-suite.ts).
  */
-import type { Clock } from "../../src/ports/clock.ts";
-import type { Random } from "../../src/ports/random.ts";
+
 import { hostPort, ipBytes } from "../../src/gossip/address.ts";
 import { GossipError } from "../../src/gossip/errors.ts";
 import type { Stream, Transport, TransportHandlers } from "../../src/gossip/memberlist/transport.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import type { Random } from "../../src/ports/random.ts";
 
 export interface NetworkOptions {
   /** One way, ms. */

@@ -8,7 +8,11 @@ import { type SimNode, SimPool } from "./pool.ts";
 let pool: SimPool;
 afterEach(() => pool.close());
 
-async function form(count: number, seed: number, options: Parameters<SimPool["add"]>[1] = {}): Promise<readonly SimNode[]> {
+async function form(
+  count: number,
+  seed: number,
+  options: Parameters<SimPool["add"]>[1] = {},
+): Promise<readonly SimNode[]> {
   pool = new SimPool({ seed });
   for (let i = 1; i <= count; i++) await pool.add(`n${i}`, options);
   for (const n of pool.nodes.slice(1)) await pool.settled(n.pool.join([pool.nodes[0]!.host]));
@@ -59,8 +63,14 @@ for (const count of [2, 3, 5, 10])
     assert.ok(took !== undefined && took >= 4900 && took <= 10_000, `${took} ms`);
     const seen = nodes[0]!.events.find((e) => e.event.kind === "member-failed" && e.at >= at);
     assert.ok(seen !== undefined);
-    assert.ok(nodes.some((n) => n.up && logged(n, `memberlist: Suspect ${victim.name} has failed, no acks received`)));
-    assert.ok(nodes.filter((n) => n.up).every((n) => logged(n, `serf: EventMemberFailed: ${victim.name} ${victim.host}`)));
+    assert.ok(
+      nodes.some((n) => n.up && logged(n, `memberlist: Suspect ${victim.name} has failed, no acks received`)),
+    );
+    assert.ok(
+      nodes
+        .filter((n) => n.up)
+        .every((n) => logged(n, `serf: EventMemberFailed: ${victim.name} ${victim.host}`)),
+    );
   });
 
 test("pool: a node that is silent for 3 s refutes and is never reported failed", async () => {
@@ -70,7 +80,12 @@ test("pool: a node that is silent for 3 s refutes and is never reported failed",
   await pool.run(3000);
   pool.network.heal();
   await pool.run(30_000);
-  for (const n of nodes) assert.deepEqual(kinds(n, "n3").filter((k) => k !== "join"), [], n.name);
+  for (const n of nodes)
+    assert.deepEqual(
+      kinds(n, "n3").filter((k) => k !== "join"),
+      [],
+      n.name,
+    );
   assert.ok(nodes.some((n) => logged(n, "Suspect n3 has failed")));
   assert.ok(logged(nodes[2]!, "Refuting a suspect message"));
 });
@@ -89,7 +104,8 @@ test("pool: a partition splits the pool and heals by itself", async () => {
   const left = new Set(nodes.slice(0, 4).map((n) => n.host));
   pool.network.partition((a, b) => left.has(a) === left.has(b));
   await pool.run(60_000);
-  for (const n of nodes.slice(0, 4)) for (const m of nodes.slice(4)) assert.equal(status(n, m.name), "failed");
+  for (const n of nodes.slice(0, 4))
+    for (const m of nodes.slice(4)) assert.equal(status(n, m.name), "failed");
   pool.network.heal();
   const took = await pool.until(() => pool.converged(), 120_000);
   assert.ok(took !== undefined, "healed");
@@ -117,7 +133,10 @@ test("pool: force-leave turns failed into left, prune erases, unknown names are 
   await pool.until(() => nodes.slice(0, 3).every((n) => status(n, "n4") === "left"), 10_000);
   for (const n of nodes.slice(0, 3)) assert.deepEqual(kinds(n, "n4"), ["join", "failed", "leave"]);
   await pool.settled(nodes[1]!.pool.forceLeave("n4", { prune: true }));
-  assert.notEqual(await pool.until(() => nodes.slice(0, 3).every((n) => status(n, "n4") === undefined), 10_000), undefined);
+  assert.notEqual(
+    await pool.until(() => nodes.slice(0, 3).every((n) => status(n, "n4") === undefined), 10_000),
+    undefined,
+  );
   for (const n of nodes.slice(0, 3)) assert.equal(kinds(n, "n4").at(-1), "reap");
   await assert.rejects(nodes[0]!.pool.forceLeave("nobody"), {
     message: "agent: No node found with name 'nobody'",
@@ -211,7 +230,8 @@ const answer = (n: SimNode): void => {
 
 test("pool: queries with acks, answers, filters by name and tag, and relays", async () => {
   pool = new SimPool({ seed: 14 });
-  for (let i = 1; i <= 5; i++) answer(await pool.add(`n${i}`, { tags: new Map([["role", i % 2 ? "web" : "db"]]) }));
+  for (let i = 1; i <= 5; i++)
+    answer(await pool.add(`n${i}`, { tags: new Map([["role", i % 2 ? "web" : "db"]]) }));
   for (const n of pool.nodes.slice(1)) await pool.settled(n.pool.join([pool.nodes[0]!.host]));
   await pool.until(() => pool.converged(), 60_000);
   const [first] = pool.nodes;
@@ -252,14 +272,18 @@ test("pool: an answer that is late, second or too large is refused with the orig
   });
   ask(a!, "one", { timeoutMs: 2000 });
   await pool.until(() => queries.length === 1, 5000);
-  assert.throws(() => queries[0]!.respond(Buffer.alloc(1024)), { message: "response exceeds limit of 1024 bytes" });
+  assert.throws(() => queries[0]!.respond(Buffer.alloc(1024)), {
+    message: "response exceeds limit of 1024 bytes",
+  });
   queries[0]!.respond(Buffer.from("x"));
   assert.throws(() => queries[0]!.respond(Buffer.from("x")), { message: "response already sent" });
   ask(a!, "two", { timeoutMs: 1000 });
   await pool.until(() => queries.length === 2, 5000);
   await pool.run(3000);
   assert.throws(() => queries[1]!.respond(Buffer.from("x")), { message: "response is past the deadline" });
-  assert.throws(() => a!.pool.query("big", Buffer.alloc(1024), {}, {}), { message: "query exceeds limit of 1024 bytes" });
+  assert.throws(() => a!.pool.query("big", Buffer.alloc(1024), {}, {}), {
+    message: "query exceeds limit of 1024 bytes",
+  });
 });
 
 test("pool: tags change everywhere", async () => {
@@ -279,7 +303,10 @@ test("pool: a restarted node with other tags outbids its former life", async () 
   await pool.run(2000);
   await pool.restart(nodes[2]!, { tags: new Map([["life", "second"]]) });
   await pool.settled(nodes[2]!.pool.join([nodes[0]!.host]));
-  const took = await pool.until(() => nodes.every((n) => n.pool.member("n3")?.tags.get("life") === "second"), 60_000);
+  const took = await pool.until(
+    () => nodes.every((n) => n.pool.member("n3")?.tags.get("life") === "second"),
+    60_000,
+  );
   assert.notEqual(took, undefined);
 });
 
@@ -317,7 +344,9 @@ test("pool: admission refuses a join and a member, on whichever side it is set",
   pool = new SimPool({ seed: 20 });
   const strict = await pool.add("strict", {
     admit: (members) => {
-      for (const m of members) if (m.tags.get("dc") !== "dc1" && m.status !== "left") throw new Error(`Member '${m.name}' part of wrong datacenter '${m.tags.get("dc") ?? ""}'`);
+      for (const m of members)
+        if (m.tags.get("dc") !== "dc1" && m.status !== "left")
+          throw new Error(`Member '${m.name}' part of wrong datacenter '${m.tags.get("dc") ?? ""}'`);
     },
     tags: new Map([["dc", "dc1"]]),
   });
@@ -361,7 +390,10 @@ test("pool: keys are listed, installed, used and removed over the pool", async (
   }
   const removed = await pool.settled(a.keyOperation("remove", one.toString("base64"), 0));
   assert.equal(removed.error, undefined);
-  assert.deepEqual(stored.map((k) => Buffer.from(k)), [two]);
+  assert.deepEqual(
+    stored.map((k) => Buffer.from(k)),
+    [two],
+  );
   await pool.run(20_000);
   assert.ok(pool.converged());
   await assert.rejects(a.keyOperation("install", "not base64!", 0), { message: /illegal base64 data/ });
@@ -385,7 +417,10 @@ test("pool: a left member may come back from another address at once, a failed o
   await pool.crash(nodes[3]!);
   const moved = await pool.add("n4", { bindAddr: "10.8.8.8" });
   await pool.settled(moved.pool.join([nodes[0]!.host]));
-  assert.notEqual(await pool.until(() => nodes.slice(0, 3).every((n) => n.pool.member("n4")?.addr === "10.8.8.8"), 10_000), undefined);
+  assert.notEqual(
+    await pool.until(() => nodes.slice(0, 3).every((n) => n.pool.member("n4")?.addr === "10.8.8.8"), 10_000),
+    undefined,
+  );
   await pool.crash(moved);
   await pool.until(() => nodes.slice(0, 3).every((n) => status(n, "n4") === "failed"), 60_000);
   const again = await pool.add("n4", { bindAddr: "10.8.8.9" });
@@ -394,7 +429,10 @@ test("pool: a left member may come back from another address at once, a failed o
   assert.equal(nodes[0]!.pool.member("n4")?.addr, "10.8.8.8", "too early");
   await pool.run(30_000);
   await pool.settled(again.pool.join([nodes[0]!.host]));
-  assert.notEqual(await pool.until(() => nodes[0]!.pool.member("n4")?.addr === "10.8.8.9", 30_000), undefined);
+  assert.notEqual(
+    await pool.until(() => nodes[0]!.pool.member("n4")?.addr === "10.8.8.9", 30_000),
+    undefined,
+  );
 });
 
 test("pool: coordinates learn the network", async () => {
@@ -412,10 +450,20 @@ test("pool: coordinates learn the network", async () => {
 
 test("pool: stats have serf's keys", async () => {
   const [a] = await form(2, 26);
-  assert.deepEqual(
-    [...a!.pool.stats().keys()].sort(),
-    ["coordinate_resets", "encrypted", "event_queue", "event_time", "failed", "health_score", "intent_queue", "left", "member_time", "members", "query_queue", "query_time"],
-  );
+  assert.deepEqual([...a!.pool.stats().keys()].sort(), [
+    "coordinate_resets",
+    "encrypted",
+    "event_queue",
+    "event_time",
+    "failed",
+    "health_score",
+    "intent_queue",
+    "left",
+    "member_time",
+    "members",
+    "query_queue",
+    "query_time",
+  ]);
   assert.equal(a!.pool.stats().get("encrypted"), "false");
   assert.equal(a!.pool.stats().get("members"), "2");
 });
@@ -441,7 +489,11 @@ test("pool: 100 nodes with 2% loss form, hear an event and notice a crash", asyn
   assert.ok(told !== undefined, "event");
   const victim = pool.nodes[99]!;
   await pool.crash(victim);
-  const noticed = await pool.until(() => pool.nodes.every((n) => !n.up || status(n, "n100") === "failed"), 60_000, 100);
+  const noticed = await pool.until(
+    () => pool.nodes.every((n) => !n.up || status(n, "n100") === "failed"),
+    60_000,
+    100,
+  );
   assert.ok(noticed !== undefined && noticed > 8000 && noticed < 20_000, `${noticed} ms`);
 });
 

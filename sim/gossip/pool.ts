@@ -1,7 +1,8 @@
 /** A pool of simulated nodes: the real program's pools wired to a simulated clock, network and chance. */
-import { createSerfPool } from "../../src/gossip/serf/pool.ts";
+
 import type { SerfEvent, SerfPool, SerfPoolOptions } from "../../src/gossip/contract.ts";
-import { memoryDisk, type Disk } from "../../src/ports/disk.ts";
+import { createSerfPool } from "../../src/gossip/serf/pool.ts";
+import { type Disk, memoryDisk } from "../../src/ports/disk.ts";
 import { LogHub, type LogLine } from "../../src/ports/log.ts";
 import { noMetrics } from "../../src/ports/metrics.ts";
 import { type Random, seededRandom } from "../../src/ports/random.ts";
@@ -43,7 +44,11 @@ export class SimPool {
   }
 
   /** Makes a node and starts it; its address is derived from its number. */
-  async add(name: string, options: Partial<SerfPoolOptions> = {}, disk: Disk = memoryDisk()): Promise<SimNode> {
+  async add(
+    name: string,
+    options: Partial<SerfPoolOptions> = {},
+    disk: Disk = memoryDisk(),
+  ): Promise<SimNode> {
     const i = this.nodes.length + 1;
     const host = options.bindAddr ?? `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`;
     const log: LogLine[] = [];

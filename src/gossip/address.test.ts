@@ -18,7 +18,18 @@ for (const [text, hex, canonical] of texts)
     assert.equal(ipText(bytes!), canonical);
   });
 
-for (const text of ["", "1.2.3", "256.1.1.1", "1:2:3", ":::", "1::2::3", "12345::", "g::", "host", "1:2:3:4:5:6:7:8:9"])
+for (const text of [
+  "",
+  "1.2.3",
+  "256.1.1.1",
+  "1:2:3",
+  ":::",
+  "1::2::3",
+  "12345::",
+  "g::",
+  "host",
+  "1:2:3:4:5:6:7:8:9",
+])
   test(`address: "${text}" is none`, () => assert.equal(ipBytes(text), undefined));
 
 const targets = [
@@ -35,7 +46,8 @@ for (const [text, nodeName, host, port] of targets)
   test(`join target: ${text}`, () => assert.deepEqual(parseJoinTarget(text, 7946), { nodeName, host, port }));
 
 for (const text of ["", ":80", "host:0", "host:99999", "host:x", "/host", "[::1", "n1/"])
-  test(`join target: "${text}" is refused`, () => assert.throws(() => parseJoinTarget(text, 7946), { name: "GossipError" }));
+  test(`join target: "${text}" is refused`, () =>
+    assert.throws(() => parseJoinTarget(text, 7946), { name: "GossipError" }));
 
 test("hostPort brackets IPv6", () => {
   assert.equal(hostPort("10.0.0.1", 1), "10.0.0.1:1");

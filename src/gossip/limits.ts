@@ -22,6 +22,8 @@ export const STREAM_INFLATED_BYTES_MAX = 40 * MIB;
 export const STREAM_PART_BYTES_MAX = 20 * MIB;
 /** All bytes read from one plain stream. */
 export const STREAM_BYTES_MAX = 40 * MIB;
+/** Bytes of streams not yet decoded, all connections together: many half-sent messages must not add up. */
+export const STREAMS_BUFFERED_BYTES_MAX = 128 * MIB;
 /** Nodes in one push/pull. */
 export const PUSH_PULL_NODES_MAX = 1_048_576;
 /** Push/pulls served at a time; further connections are closed unanswered, as memberlist does. */
@@ -32,6 +34,8 @@ export const STREAMS_SERVED_MAX = 512;
 export const LABEL_BYTES_MAX = 255;
 /** Records of the pool. A peer that invents names must not fill the memory. */
 export const NODES_MAX = 65_536;
+/** Members that serf remembers, long gone ones included; beyond, those gone for longest are forgotten first. */
+export const MEMBERS_MAX = 2 * NODES_MAX;
 /** A member's name, bytes. Consul asks for a DNS label (63); `<node>.<dc>` and foreign serf members are longer. */
 export const NODE_NAME_BYTES_MAX = 255;
 /** Pings waiting for an answer, own and relayed; each lives for one probe interval at most. */
@@ -40,6 +44,10 @@ export const ACK_HANDLERS_MAX = 4096;
 export const EVENT_SLOTS = 512;
 /** Events or query ids remembered under one Lamport time; more are dropped. Real pools have a handful. */
 export const EVENTS_PER_SLOT_MAX = 512;
+/** A serf message that comes from the network, bytes: none that serf writes is larger than its event cap and a head. */
+export const SERF_MESSAGE_BYTES_MAX = 16 * 1024;
+/** A broadcast of serf's, bytes: a larger one would fit into no packet beside label and encryption, and wait forever. */
+export const BROADCAST_BYTES_MAX = 1080;
 /** User event: name and payload, and the encoded message, bytes. */
 export const USER_EVENT_BYTES = 512;
 /** What a configured user event limit may be raised to, bytes; serf's hard cap. */

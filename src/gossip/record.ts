@@ -25,7 +25,8 @@ function integer(min: number, max: number): Codec<number> {
     encode: (w, v) => w.int(v),
     decode: (r) => {
       const v = r.integer();
-      if (v < min || v > max) throw new GossipDecodeError("bad-value", `integer ${v} is not in ${min}..${max}`);
+      if (v < min || v > max)
+        throw new GossipDecodeError("bad-value", `integer ${v} is not in ${min}..${max}`);
       return Number(v);
     },
   };
@@ -157,7 +158,12 @@ export function record<const F extends Fields>(
   const declared = Object.entries(fields).map(([name, codec]) => {
     const w = new MsgpackWriter(name.length + 3);
     w.str(name);
-    return { name, codec: codec as Codec<unknown>, key: Buffer.from(w.finish()), optional: optional.has(name) };
+    return {
+      name,
+      codec: codec as Codec<unknown>,
+      key: Buffer.from(w.finish()),
+      optional: optional.has(name),
+    };
   });
   const sorted = [...declared].sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
   const byName = new Map(sorted.map((s, i) => [s.name, i]));

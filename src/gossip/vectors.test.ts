@@ -7,7 +7,13 @@ import { systemRandom } from "../ports/random.ts";
 import { MsgpackReader } from "../wire/msgpack.ts";
 import { coordinateCodec } from "./coordinate/coordinate.ts";
 import * as ml from "./memberlist/messages.ts";
-import { decodeCompressed, decodePacket, encodeCompressed, encodePackets, type WireOptions } from "./memberlist/packet.ts";
+import {
+  decodeCompressed,
+  decodePacket,
+  encodeCompressed,
+  encodePackets,
+  type WireOptions,
+} from "./memberlist/packet.ts";
 import { Keyring } from "./memberlist/security.ts";
 import { decodeStream, encodePushPull, encodeStream, encodeStreamUser } from "./memberlist/stream.ts";
 import { type Codec, decodeValue, encodeValue } from "./record.ts";
@@ -185,7 +191,12 @@ function checkPacket(v: Vector): void {
   for (const [i, e] of encoded.entries()) assert.equal(e.toString("hex"), got[i]!.toString("hex"));
   if (kind === "other") return;
   const nonce = hydrate(v.decoded.encryption?.nonce ?? { $bytes: "" });
-  const packets = encodePackets(encoded, { crc: message.type === ml.MESSAGE.hasCrc }, wire, fixedNonce(nonce));
+  const packets = encodePackets(
+    encoded,
+    { crc: message.type === ml.MESSAGE.hasCrc },
+    wire,
+    fixedNonce(nonce),
+  );
   assert.equal(packets.length, 1);
   assert.equal(packets[0]!.toString("hex"), v.hex);
 }
@@ -243,9 +254,10 @@ function generated(length: number): Buffer {
   let s = 12345;
   return Buffer.from(
     Array.from({ length }, () => {
-    s = (Math.imul(s, 1103515245) + 12345) >>> 0;
-    return (s >>> 16) & 0x3f;
-  }));
+      s = (Math.imul(s, 1103515245) + 12345) >>> 0;
+      return (s >>> 16) & 0x3f;
+    }),
+  );
 }
 
 for (const file of [

@@ -201,7 +201,10 @@ class Parser {
   /** `(?...`: a named or plain group, or flags, for a group or for what follows. */
   #flagGroup(flags: Flags): { readonly node?: Node; readonly flags: Flags } {
     this.#at += 2;
-    if (this.#eat("P<") || (this.#peek() === "<" && this.#peek(1) !== "=" && this.#peek(1) !== "!" && this.#eat("<"))) {
+    if (
+      this.#eat("P<") ||
+      (this.#peek() === "<" && this.#peek(1) !== "=" && this.#peek(1) !== "!" && this.#eat("<"))
+    ) {
       let name = "";
       for (let c = this.#next(); c !== ">"; c = this.#next()) name += c;
       if (!/^\w+$/.test(name)) throw new SyntaxFailure();
@@ -418,13 +421,13 @@ function emit(node: Node, program: Instruction[]): void {
       return;
     case "alt": {
       const ends: Extract<Instruction, { op: "split" }>[] = [];
-      node.of.forEach((n, i) => {
-        if (i === node.of.length - 1) return emit(n, program);
-        const s = split();
+      for (const [i, n] of node.of.entries()) {
+        const s = i < node.of.length - 1 ? split() : undefined;
         emit(n, program);
+        if (s === undefined) break;
         ends.push(split());
         s.other = here();
-      });
+      }
       for (const e of ends) {
         e.next = here();
         e.other = here();

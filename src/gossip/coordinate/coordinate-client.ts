@@ -54,7 +54,9 @@ export class CoordinateClient {
   update(node: string, other: NetworkCoordinate, rttS: number): Coordinate {
     if (!isUsable(other)) throw new GossipError("coordinate is not usable: wrong dimension or not finite");
     if (!(rttS >= 0 && rttS <= RTT_MAX_S))
-      throw new GossipError(`round trip time not in valid range, duration ${rttS} s is not from 0 to ${RTT_MAX_S} s`);
+      throw new GossipError(
+        `round trip time not in valid range, duration ${rttS} s is not from 0 to ${RTT_MAX_S} s`,
+      );
     const rtt = this.#filter(node, rttS);
     this.#vivaldi(other, rtt);
     this.#adjust(other, rtt);

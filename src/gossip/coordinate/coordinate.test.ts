@@ -3,14 +3,17 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { seededRandom } from "../../ports/random.ts";
-import { CoordinateClient } from "./coordinate-client.ts";
 import { type Coordinate, distanceS, isUsable, origin } from "./coordinate.ts";
+import { CoordinateClient } from "./coordinate-client.ts";
 
 const { vivaldi } = JSON.parse(readFileSync(new URL("../testdata/formulas.json", import.meta.url), "utf8"));
 const TOLERANCE = 1e-9;
 
 function close(got: number, want: number, what: string): void {
-  assert.ok(Math.abs(got - want) <= TOLERANCE * Math.max(1e-12, Math.abs(want)), `${what}: ${got}, want ${want}`);
+  assert.ok(
+    Math.abs(got - want) <= TOLERANCE * Math.max(1e-12, Math.abs(want)),
+    `${what}: ${got}, want ${want}`,
+  );
 }
 
 test("vivaldi: the recorded updates, step by step", () => {
@@ -21,13 +24,15 @@ test("vivaldi: the recorded updates, step by step", () => {
       continue;
     }
     const got = client.update(step.node, step.other, step.rttNs / 1e9);
-    for (const key of ["Error", "Adjustment", "Height"] as const) close(got[key], step.result[key], `step ${i} ${key}`);
+    for (const key of ["Error", "Adjustment", "Height"] as const)
+      close(got[key], step.result[key], `step ${i} ${key}`);
     for (const [d, x] of got.Vec.entries()) close(x, step.result.Vec[d], `step ${i} Vec[${d}]`);
   }
 });
 
 test("vivaldi: the recorded distances", () => {
-  for (const { a, b, distanceNs } of vivaldi.distance) assert.equal(Math.round(distanceS(a, b) * 1e9), distanceNs);
+  for (const { a, b, distanceNs } of vivaldi.distance)
+    assert.equal(Math.round(distanceS(a, b) * 1e9), distanceNs);
 });
 
 test("coordinates: what cannot be reckoned with is refused and changes nothing", () => {

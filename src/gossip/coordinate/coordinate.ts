@@ -5,7 +5,7 @@
  */
 import type { Random } from "../../ports/random.ts";
 import type { NetworkCoordinate } from "../contract.ts";
-import { f64, list, record, type Codec } from "../record.ts";
+import { type Codec, f64, list, record } from "../record.ts";
 
 export const DIMENSIONS = 8;
 /** Error of a coordinate that has learnt nothing yet, and the largest there is. */
@@ -66,7 +66,11 @@ export function distanceS(a: Coordinate, b: Coordinate): number {
 }
 
 /** Unit vector from `b` to `a` and how far they are apart; a random direction when they are at one place. */
-function direction(a: readonly number[], b: readonly number[], random: Random): { unit: number[]; apart: number } {
+function direction(
+  a: readonly number[],
+  b: readonly number[],
+  random: Random,
+): { unit: number[]; apart: number } {
   const d = difference(a, b);
   const m = magnitude(d);
   if (m > ZERO_THRESHOLD_S) return { unit: d.map((x) => x / m), apart: m };

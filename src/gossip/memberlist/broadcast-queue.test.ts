@@ -9,10 +9,17 @@ test("broadcast queue: least told first, then longest, then newest", () => {
   for (const n of [5, 9, 7]) queue.queue(message(n));
   const first: Buffer[] = [];
   assert.equal(queue.take(2, 20, first), 20);
-  assert.deepEqual(first.map((m) => m.length), [9, 7]);
+  assert.deepEqual(
+    first.map((m) => m.length),
+    [9, 7],
+  );
   const second: Buffer[] = [];
   queue.take(2, 20, second);
-  assert.deepEqual(second.map((m) => m.length), [5, 9], "5 was told less often, though shorter");
+  assert.deepEqual(
+    second.map((m) => m.length),
+    [5, 9],
+    "5 was told less often, though shorter",
+  );
 });
 
 test("broadcast queue: an entry never goes twice into one packet", () => {
@@ -25,7 +32,10 @@ test("broadcast queue: an entry never goes twice into one packet", () => {
 
 test("broadcast queue: a newer entry of the same name replaces the older and finishes it", () => {
   const done: number[] = [];
-  const queue = new BroadcastQueue(() => 2, (t) => done.push(t));
+  const queue = new BroadcastQueue(
+    () => 2,
+    (t) => done.push(t),
+  );
   queue.queue(message(4), { name: "n1", token: 1 });
   queue.queue(message(5), { name: "n1", token: 2 });
   assert.deepEqual(done, [1]);
@@ -39,7 +49,10 @@ test("broadcast queue: a newer entry of the same name replaces the older and fin
 
 test("broadcast queue: prune drops the most told first and says so", () => {
   const done: number[] = [];
-  const queue = new BroadcastQueue(() => 9, (t) => done.push(t));
+  const queue = new BroadcastQueue(
+    () => 9,
+    (t) => done.push(t),
+  );
   queue.queue(message(4), { token: 1 });
   queue.take(0, 100, []);
   queue.queue(message(4), { token: 2 });

@@ -10,7 +10,7 @@ import { hostPort, ipBytes, type JoinTarget, parseJoinTarget } from "../address.
 import type { JoinResult } from "../contract.ts";
 import type { Deadlines } from "../deadlines.ts";
 import { errorText, GossipDecodeError, GossipError, GossipRemoteError } from "../errors.ts";
-import { DATAGRAM_BYTES_MAX, PUSH_PULLS_SERVED_MAX } from "../limits.ts";
+import { DATAGRAM_BYTES_MAX, PUSH_PULLS_SERVED_MAX, STREAMS_BUFFERED_BYTES_MAX } from "../limits.ts";
 import type { GossipTimings } from "../profile.ts";
 import { BadInputLog } from "./bad-input-log.ts";
 import type { SwimDelegate, SwimEffect } from "./effects.ts";
@@ -53,6 +53,8 @@ export class Memberlist {
   #timerAt = Number.POSITIVE_INFINITY;
   #settling = false;
   #served = 0;
+  /** Bytes of streams that were read and not yet decoded. */
+  #buffered = 0;
   #closed = false;
   #bindPort = 0;
 
@@ -110,7 +112,7 @@ export class Memberlist {
     this.#settling = true;
     try {
       do {
-        for (const e of this.swim.takeEffects()) this.#perform(e);
+        for (const e of this.swim.takeEffects()) this.#performSafely(e);
         this.#settled();
       } while (this.swim.hasEffects);
     } finally {
@@ -133,6 +135,16 @@ export class Memberlist {
     });
   }
 
+  /** One effect that fails (a packet that cannot be built) must not keep the others from happening. */
+  #performSafely(effect: SwimEffect): void {
+    try {
+      this.#perform(effect);
+    } catch (error) {
+      this.#ports.metrics.count("memberlist.effect.failed");
+      this.#ports.log.error(`Failed to carry out ${effect.kind}: ${errorText(error)}`);
+    }
+  }
+
   #perform(effect: SwimEffect): void {
     switch (effect.kind) {
       case "datagram": {
@@ -146,7 +158,11 @@ export class Memberlist {
         void this.#streamPing(effect);
         return;
       case "push-pull":
-        void this.#pushPull({ nodeName: effect.node, host: effect.host, port: effect.port }, effect.host, false)
+        void this.#pushPull(
+          { nodeName: effect.node, host: effect.host, port: effect.port },
+          effect.host,
+          false,
+        )
           .catch((error: unknown) =>
             this.#ports.log.error(`Push/Pull with ${effect.node} failed: ${errorText(error)}`),
           )
@@ -220,7 +236,10 @@ export class Memberlist {
   }
 
   /** Joins through every address that each entry stands for, one after another. */
-  async join(entries: readonly string[], mode: { readonly join: boolean } = { join: true }): Promise<JoinResult> {
+  async join(
+    entries: readonly string[],
+    mode: { readonly join: boolean } = { join: true },
+  ): Promise<JoinResult> {
     let joined = 0;
     const errors: Error[] = [];
     for (const entry of entries) {
@@ -316,6 +335,19 @@ export class Memberlist {
   }
 
   async #read(stream: Stream, side: "dialer" | "acceptor"): Promise<StreamMessage> {
+    const held = { bytes: 0 };
+    try {
+      return await this.#readInto(held, stream, side);
+    } finally {
+      this.#buffered -= held.bytes;
+    }
+  }
+
+  async #readInto(
+    held: { bytes: number },
+    stream: Stream,
+    side: "dialer" | "acceptor",
+  ): Promise<StreamMessage> {
     const chunks: Buffer[] = [];
     let size = 0;
     /** Bytes at which decoding is tried again: doubling keeps a slow sender from costing quadratic time. */
@@ -325,6 +357,13 @@ export class Memberlist {
       if (chunk !== undefined) {
         chunks.push(chunk);
         size += chunk.length;
+        held.bytes = size;
+        this.#buffered += chunk.length;
+        if (this.#buffered > STREAMS_BUFFERED_BYTES_MAX)
+          throw new GossipDecodeError(
+            "too-large",
+            `streams hold more than ${STREAMS_BUFFERED_BYTES_MAX} bytes`,
+          );
         this.#ports.metrics.count("memberlist.tcp.received", chunk.length);
       }
       if (size < tryAt && chunk !== undefined && chunk.length >= 16_384) continue;
@@ -345,6 +384,7 @@ export class Memberlist {
     const { random, log } = this.#ports;
     const answer = (message: Buffer): Promise<void> =>
       stream.write(encodeStream(message, "acceptor", wire, random));
+    log.debug(`Stream connection from=${stream.remote}`);
     try {
       await this.#within(timings.tcpTimeoutMs, stream, async () => {
         let message: StreamMessage;

@@ -110,7 +110,11 @@ export class Membership {
     this.queue.queue(message, { name, token });
   }
 
-  applyAlive(a: Alive, now: number, options: { readonly bootstrap?: boolean; readonly token?: number } = {}): void {
+  applyAlive(
+    a: Alive,
+    now: number,
+    options: { readonly bootstrap?: boolean; readonly token?: number } = {},
+  ): void {
     const { bootstrap = false, token = 0 } = options;
     const { log, metrics } = this.#ports;
     const local = a.Node === this.#options.name;
@@ -118,7 +122,8 @@ export class Membership {
     const addr = a.Addr ?? NO_BYTES;
     const vsn = a.Vsn ?? NO_BYTES;
     const meta = a.Meta ?? NO_BYTES;
-    if (addr.length !== 4 && addr.length !== 16) return this.#ignore("its address is neither IPv4 nor IPv6", a.Node);
+    if (addr.length !== 4 && addr.length !== 16)
+      return this.#ignore("its address is neither IPv4 nor IPv6", a.Node);
     if (a.Port === 0) return this.#ignore("it has no port", a.Node);
     if (a.Node === "" || Buffer.byteLength(a.Node) > NODE_NAME_BYTES_MAX)
       return this.#ignore("its name is empty or too long", a.Node.slice(0, 64));
@@ -319,7 +324,14 @@ export class Membership {
       switch (r.State) {
         case NODE_STATE.alive:
           this.applyAlive(
-            { Incarnation: r.Incarnation, Node: r.Name, Addr: r.Addr, Port: r.Port, Meta: r.Meta, Vsn: r.Vsn },
+            {
+              Incarnation: r.Incarnation,
+              Node: r.Name,
+              Addr: r.Addr,
+              Port: r.Port,
+              Meta: r.Meta,
+              Vsn: r.Vsn,
+            },
             now,
           );
           break;
@@ -332,7 +344,9 @@ export class Membership {
           this.applySuspect({ Incarnation: r.Incarnation, Node: r.Name, From: this.#options.name }, now);
           break;
         default:
-          this.#ports.log.warn(`Ignoring a push/pull entry for '${r.Name}': its state ${r.State} is not known`);
+          this.#ports.log.warn(
+            `Ignoring a push/pull entry for '${r.Name}': its state ${r.State} is not known`,
+          );
       }
     }
   }
@@ -346,7 +360,8 @@ export class Membership {
       dLo = Math.max(dLo, v[3]!);
       dHi = Math.min(dHi, v[4]!);
     };
-    for (const r of remote) if (r.State === NODE_STATE.alive && r.Vsn !== null && r.Vsn.length >= 5) narrow(r.Vsn);
+    for (const r of remote)
+      if (r.State === NODE_STATE.alive && r.Vsn !== null && r.Vsn.length >= 5) narrow(r.Vsn);
     for (const n of this.nodes.all()) if (n.state === "alive") narrow(n.vsn);
     const check = (name: string, v: Buffer | null): void => {
       const pCur = v !== null && v.length >= 6 ? v[2]! : 0;
@@ -364,7 +379,12 @@ export class Membership {
 
   /** Forgets those gone for long and reshuffles; called at the end of each probe round. */
   reap(now: number): void {
-    this.nodes.reset((n) => isGone(n) && now - n.stateChange > this.#options.timings.gossipToTheDeadMs && n.name !== this.#options.name);
+    this.nodes.reset(
+      (n) =>
+        isGone(n) &&
+        now - n.stateChange > this.#options.timings.gossipToTheDeadMs &&
+        n.name !== this.#options.name,
+    );
   }
 }
 

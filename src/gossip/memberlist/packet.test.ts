@@ -6,7 +6,15 @@ import { lzwEncode } from "../../wire/lzw.ts";
 import { GossipDecodeError } from "../errors.ts";
 import { COMPOUND_PARTS_MAX, PACKET_INFLATED_BYTES_MAX } from "../limits.ts";
 import { compressed, encodeMessage, MESSAGE } from "./messages.ts";
-import { decodePacket, encodeCompound, encodeCompressed, encodeCrc, encodePackets, type WireOptions, wireOverhead } from "./packet.ts";
+import {
+  decodePacket,
+  encodeCompound,
+  encodeCompressed,
+  encodeCrc,
+  encodePackets,
+  type WireOptions,
+  wireOverhead,
+} from "./packet.ts";
 import { Keyring } from "./security.ts";
 import { decodeStream } from "./stream.ts";
 
@@ -19,7 +27,8 @@ const plainWire: WireOptions = {
   compress: false,
   label: Buffer.alloc(0),
 };
-const user = (n: number, fill: number = 0x61): Buffer => Buffer.concat([Buffer.from([MESSAGE.user]), Buffer.alloc(n, fill)]);
+const user = (n: number, fill: number = 0x61): Buffer =>
+  Buffer.concat([Buffer.from([MESSAGE.user]), Buffer.alloc(n, fill)]);
 
 function open(packet: Buffer, wire: WireOptions = plainWire): readonly Buffer[] {
   const out: Buffer[] = [];
@@ -62,56 +71,101 @@ test("packet: more parts than a compound may have become several packets", () =>
   const parts = Array.from({ length: COMPOUND_PARTS_MAX * 2 + 1 }, (_, i) => user(1, i & 0xff));
   const packets = encodePackets(parts, { crc: false }, plainWire, random);
   assert.equal(packets.length, 3);
-  assert.deepEqual(packets.flatMap((p) => open(p)), parts);
+  assert.deepEqual(
+    packets.flatMap((p) => open(p)),
+    parts,
+  );
 });
 
 test("packet: only the outermost CRC is known, and a wrong one refuses", () => {
   const good = encodeCrc(user(10));
   assert.deepEqual(open(good), [user(10)]);
   good[8]! ^= 1;
-  assert.equal(codeOf(() => open(good)), "crc");
+  assert.equal(
+    codeOf(() => open(good)),
+    "crc",
+  );
 });
 
 test("packet: a cut compound gives what was whole", () => {
   const packet = encodeCompound([user(5), user(6), user(7)]);
   const got: Buffer[] = [];
-  const code = codeOf(() => decodePacket(packet.subarray(0, packet.length - 1), plainWire, (m) => got.push(m)));
+  const code = codeOf(() =>
+    decodePacket(packet.subarray(0, packet.length - 1), plainWire, (m) => got.push(m)),
+  );
   assert.equal(code, "truncated");
   assert.deepEqual(got, [user(5), user(6)]);
-  assert.equal(codeOf(() => open(packet.subarray(0, 5))), "truncated");
+  assert.equal(
+    codeOf(() => open(packet.subarray(0, 5))),
+    "truncated",
+  );
 });
 
 test("packet: nesting and inflating are bounded", () => {
   let deep = user(1);
   for (let i = 0; i < 9; i++) deep = encodeCompound([deep]);
-  assert.equal(codeOf(() => open(deep)), "too-deep");
+  assert.equal(
+    codeOf(() => open(deep)),
+    "too-deep",
+  );
   const bomb = encodeMessage(MESSAGE.compress, compressed, {
     Algo: 0,
     Buf: lzwEncode(Buffer.alloc(PACKET_INFLATED_BYTES_MAX + 1)),
   });
-  assert.equal(codeOf(() => open(bomb)), "too-large");
+  assert.equal(
+    codeOf(() => open(bomb)),
+    "too-large",
+  );
   // The budget is one for the whole packet, not one for each part.
   const half = encodeCompressed(user((PACKET_INFLATED_BYTES_MAX >> 1) + 10));
-  assert.equal(codeOf(() => open(encodeCompound([half, half]))), "too-large");
+  assert.equal(
+    codeOf(() => open(encodeCompound([half, half]))),
+    "too-large",
+  );
 });
 
 test("packet: labels must be equal", () => {
   const labelled: WireOptions = { ...plainWire, label: Buffer.from("a") };
   const [packet] = encodePackets([user(3)], { crc: false }, labelled, random);
-  assert.equal(codeOf(() => open(packet!)), "label");
-  assert.equal(codeOf(() => open(user(3), labelled)), "label");
-  assert.equal(codeOf(() => open(Buffer.from([244, 3, 0x61]))), "truncated");
+  assert.equal(
+    codeOf(() => open(packet!)),
+    "label",
+  );
+  assert.equal(
+    codeOf(() => open(user(3), labelled)),
+    "label",
+  );
+  assert.equal(
+    codeOf(() => open(Buffer.from([244, 3, 0x61]))),
+    "truncated",
+  );
 });
 
 test("packet: keys are tried in order, plain packets only without verification", () => {
   const [a, b] = [random.bytes(16), random.bytes(32)];
   const wire: WireOptions = { ...plainWire, keyring: new Keyring([a, b]) };
-  const [fromB] = encodePackets([user(3)], { crc: false }, { ...plainWire, keyring: new Keyring([b]) }, random);
+  const [fromB] = encodePackets(
+    [user(3)],
+    { crc: false },
+    { ...plainWire, keyring: new Keyring([b]) },
+    random,
+  );
   assert.deepEqual(open(fromB!, wire), [user(3)]);
-  assert.equal(codeOf(() => open(user(80), wire)), "encryption-version");
+  assert.equal(
+    codeOf(() => open(user(80), wire)),
+    "encryption-version",
+  );
   assert.deepEqual(open(user(80), { ...wire, verifyIncoming: false }), [user(80)]);
-  const [foreign] = encodePackets([user(3)], { crc: false }, { ...plainWire, keyring: new Keyring([random.bytes(16)]) }, random);
-  assert.equal(codeOf(() => open(foreign!, wire)), "decrypt");
+  const [foreign] = encodePackets(
+    [user(3)],
+    { crc: false },
+    { ...plainWire, keyring: new Keyring([random.bytes(16)]) },
+    random,
+  );
+  assert.equal(
+    codeOf(() => open(foreign!, wire)),
+    "decrypt",
+  );
   const outgoingPlain: WireOptions = { ...wire, verifyOutgoing: false };
   assert.deepEqual(encodePackets([user(3)], { crc: false }, outgoingPlain, random), [user(3)]);
 });
@@ -131,9 +185,15 @@ test("keyring: the original's texts and order", () => {
   assert.deepEqual(ring.keys, [c, b]);
 });
 
-const vectors = ["memberlist-udp", "memberlist-tcp", "serf-messages", "encryption", "compression", "consul", "newest"].flatMap(
-  (file) => JSON.parse(readFileSync(new URL(`../testdata/${file}.json`, import.meta.url), "utf8")),
-);
+const vectors = [
+  "memberlist-udp",
+  "memberlist-tcp",
+  "serf-messages",
+  "encryption",
+  "compression",
+  "consul",
+  "newest",
+].flatMap((file) => JSON.parse(readFileSync(new URL(`../testdata/${file}.json`, import.meta.url), "utf8")));
 
 test("packet and stream: every truncation and random mutation of every vector gives a value or a typed error", () => {
   const seed = 20_260_101;
@@ -168,17 +228,41 @@ test("packet and stream: every truncation and random mutation of every vector gi
 
 test("stream: counts and lengths beyond the limits are refused before anything is read", () => {
   const header = (nodes: number, userState: number): Buffer => {
-    const b = Buffer.from("0683a44a6f696ec3a54e6f646573d200000000ac557365725374617465 4c656ed200000000".replace(/ /g, ""), "hex");
+    const b = Buffer.from(
+      "0683a44a6f696ec3a54e6f646573d200000000ac557365725374617465 4c656ed200000000".replace(/ /g, ""),
+      "hex",
+    );
     b.writeInt32BE(nodes, b.indexOf(0xd2) + 1);
     b.writeInt32BE(userState, b.length - 4);
     return b;
   };
-  assert.equal(codeOf(() => decodeStream(header(2_000_000, 0), "acceptor", plainWire)), "too-large");
-  assert.equal(codeOf(() => decodeStream(header(1, 1 << 30), "acceptor", plainWire)), "too-large");
-  assert.equal(codeOf(() => decodeStream(header(-1, 0), "acceptor", plainWire)), "too-large");
-  assert.equal(codeOf(() => decodeStream(Buffer.from("0a7fffffff", "hex"), "acceptor", plainWire)), "too-large");
-  assert.equal(codeOf(() => decodeStream(Buffer.from("0a00000040", "hex"), "acceptor", plainWire)), "not-configured");
+  assert.equal(
+    codeOf(() => decodeStream(header(2_000_000, 0), "acceptor", plainWire)),
+    "too-large",
+  );
+  assert.equal(
+    codeOf(() => decodeStream(header(1, 1 << 30), "acceptor", plainWire)),
+    "too-large",
+  );
+  assert.equal(
+    codeOf(() => decodeStream(header(-1, 0), "acceptor", plainWire)),
+    "too-large",
+  );
+  assert.equal(
+    codeOf(() => decodeStream(Buffer.from("0a7fffffff", "hex"), "acceptor", plainWire)),
+    "too-large",
+  );
+  assert.equal(
+    codeOf(() => decodeStream(Buffer.from("0a00000040", "hex"), "acceptor", plainWire)),
+    "not-configured",
+  );
   const keyed: WireOptions = { ...plainWire, keyring: new Keyring([random.bytes(16)]) };
-  assert.equal(codeOf(() => decodeStream(Buffer.from("06", "hex"), "acceptor", keyed)), "not-encrypted");
-  assert.equal(codeOf(() => decodeStream(Buffer.from([99]), "acceptor", plainWire)), "unknown-type");
+  assert.equal(
+    codeOf(() => decodeStream(Buffer.from("06", "hex"), "acceptor", keyed)),
+    "not-encrypted",
+  );
+  assert.equal(
+    codeOf(() => decodeStream(Buffer.from([99]), "acceptor", plainWire)),
+    "unknown-type",
+  );
 });

@@ -115,14 +115,18 @@ export function encodePackets(
 export function splitLabel(bytes: Buffer): { readonly label: Buffer; readonly rest: Buffer } {
   if (bytes[0] !== MESSAGE.hasLabel) return { label: NO_BYTES, rest: bytes };
   const n = bytes[1];
-  if (n === undefined || bytes.length < 2 + n) throw new GossipDecodeError("truncated", "label header is cut");
+  if (n === undefined || bytes.length < 2 + n)
+    throw new GossipDecodeError("truncated", "label header is cut");
   if (n === 0 || n > LABEL_BYTES_MAX) throw new GossipDecodeError("label", "label header holds no label");
   return { label: bytes.subarray(2, 2 + n), rest: bytes.subarray(2 + n) };
 }
 
 export function checkLabel(found: Buffer, wire: WireOptions): void {
   if (!found.equals(wire.label))
-    throw new GossipDecodeError("label", `label "${found.toString()}" is not this pool's "${wire.label.toString()}"`);
+    throw new GossipDecodeError(
+      "label",
+      `label "${found.toString()}" is not this pool's "${wire.label.toString()}"`,
+    );
 }
 
 /** The message inside a compress message. `budget` is the most it may inflate to, bytes. */
@@ -163,7 +167,10 @@ export function decodePacket(datagram: Buffer, wire: WireOptions, sink: MessageS
     const inner = packet.subarray(5);
     const found = crc32(inner);
     if (found !== wanted)
-      throw new GossipDecodeError("crc", `CRC is ${found.toString(16)}, the packet says ${wanted.toString(16)}`);
+      throw new GossipDecodeError(
+        "crc",
+        `CRC is ${found.toString(16)}, the packet says ${wanted.toString(16)}`,
+      );
     packet = inner;
   }
   decodeLayer(packet, LAYERS_MAX, { left: PACKET_INFLATED_BYTES_MAX }, sink);

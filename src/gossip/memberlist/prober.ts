@@ -164,7 +164,9 @@ export class Prober {
     };
     const onExpired = (at: number): void => {
       if (streamAcked) {
-        log.warn(`Was able to connect to ${target.name} over TCP but UDP probes failed, network may be misconfigured`);
+        log.warn(
+          `Was able to connect to ${target.name} over TCP but UDP probes failed, network may be misconfigured`,
+        );
         return end(-1, at);
       }
       end(nacksExpected > 0 ? nacksExpected - Math.min(nacks, nacksExpected) : 1, at);

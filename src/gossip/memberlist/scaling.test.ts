@@ -4,7 +4,13 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { profileTimings, serfLan, serfLocal, serfWan } from "../profile.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
-import { pushPullDelayMs, queryTimeoutMs, remainingSuspicionMs, retransmitLimit, suspicionBounds } from "./scaling.ts";
+import {
+  pushPullDelayMs,
+  queryTimeoutMs,
+  remainingSuspicionMs,
+  retransmitLimit,
+  suspicionBounds,
+} from "./scaling.ts";
 
 const formulas = JSON.parse(readFileSync(new URL("../testdata/formulas.json", import.meta.url), "utf8"));
 const profiles = { lan: serfLan, wan: serfWan, local: serfLocal };

@@ -52,7 +52,10 @@ export function decryptPayload(keys: readonly Uint8Array[], payload: Buffer, aad
     throw new GossipDecodeError("encryption-version", `unsupported encryption version ${version}`);
   const least = version === 0 ? ENCRYPTION_OVERHEAD.v0 : ENCRYPTION_OVERHEAD.v1;
   if (payload.length < least)
-    throw new GossipDecodeError("truncated", `encrypted payload has ${payload.length} bytes, least is ${least}`);
+    throw new GossipDecodeError(
+      "truncated",
+      `encrypted payload has ${payload.length} bytes, least is ${least}`,
+    );
   const nonce = payload.subarray(1, 1 + NONCE_BYTES);
   const ciphertext = payload.subarray(1 + NONCE_BYTES, payload.length - TAG_BYTES);
   const tag = payload.subarray(payload.length - TAG_BYTES);

@@ -105,8 +105,7 @@ export function hostAddress(family: 4 | 6): string | undefined {
   const all = Object.values(networkInterfaces())
     .flatMap((list) => list ?? [])
     .filter((i) => !i.internal && i.family === `IPv${family}` && !i.address.startsWith("fe80:"));
-  const isPrivate = (ip: string): boolean =>
-    /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|f[cd])/.test(ip);
+  const isPrivate = (ip: string): boolean => /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|f[cd])/.test(ip);
   return (all.find((i) => isPrivate(i.address)) ?? all[0])?.address;
 }
 
@@ -161,7 +160,11 @@ export class SocketTransport implements Transport {
     });
     return new Promise((resolve, reject) => {
       server.once("error", (error) =>
-        reject(new GossipError(`Failed to start TCP listener on ${hostPort(host, port)}: ${error.message}`, { cause: error })),
+        reject(
+          new GossipError(`Failed to start TCP listener on ${hostPort(host, port)}: ${error.message}`, {
+            cause: error,
+          }),
+        ),
       );
       server.listen({ host, port, exclusive: true }, () => {
         server.removeAllListeners("error");
@@ -182,12 +185,18 @@ export class SocketTransport implements Transport {
     return new Promise((resolve, reject) => {
       socket.once("error", (error) => {
         socket.close();
-        reject(new GossipError(`Failed to start UDP listener on ${hostPort(host, port)}: ${error.message}`, { cause: error }));
+        reject(
+          new GossipError(`Failed to start UDP listener on ${hostPort(host, port)}: ${error.message}`, {
+            cause: error,
+          }),
+        );
       });
       socket.bind({ address: host, port, exclusive: true }, () => {
         socket.removeAllListeners("error");
         // An ICMP answer to an earlier packet, for one; the socket stays usable.
-        socket.on("error", (error) => this.#ports.log.debug("UDP socket reported an error", { error: error.message }));
+        socket.on("error", (error) =>
+          this.#ports.log.debug("UDP socket reported an error", { error: error.message }),
+        );
         socket.on("message", (bytes, from) => {
           const receivedAt = clock.now();
           metrics.count("memberlist.udp.received", bytes.length);

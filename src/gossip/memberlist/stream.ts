@@ -33,7 +33,15 @@ import {
   pushPullNode,
   userHeader,
 } from "./messages.ts";
-import { checkLabel, decodeCompressed, encodeCompressed, encodeLabel, encrypts, splitLabel, type WireOptions } from "./packet.ts";
+import {
+  checkLabel,
+  decodeCompressed,
+  encodeCompressed,
+  encodeLabel,
+  encrypts,
+  splitLabel,
+  type WireOptions,
+} from "./packet.ts";
 import { decryptPayload, ENCRYPTION_OVERHEAD, encryptPayload } from "./security.ts";
 
 const FRAME_HEAD = 5;
@@ -120,7 +128,10 @@ export function decodeStream(
     if (rest.length < FRAME_HEAD) return undefined;
     const length = rest.readUInt32BE(1);
     if (length > STREAM_PART_BYTES_MAX)
-      throw new GossipDecodeError("too-large", `encrypted frame of ${length} bytes, most is ${STREAM_PART_BYTES_MAX}`);
+      throw new GossipDecodeError(
+        "too-large",
+        `encrypted frame of ${length} bytes, most is ${STREAM_PART_BYTES_MAX}`,
+      );
     if (wire.keyring.primary === undefined) throw new GossipDecodeError("not-configured", REMOTE_ENCRYPTED);
     if (rest.length < FRAME_HEAD + length) return undefined;
     const head = rest.subarray(0, FRAME_HEAD);
@@ -181,7 +192,10 @@ function decodeStreamUser(bytes: Buffer): StreamMessage | undefined {
     const r = new MsgpackReader(bytes, 1);
     const { UserMsgLen: n } = userHeader.decode(r);
     if (n < 0 || n > STREAM_PART_BYTES_MAX)
-      throw new GossipDecodeError("too-large", `user message of ${n} bytes, most is ${STREAM_PART_BYTES_MAX}`);
+      throw new GossipDecodeError(
+        "too-large",
+        `user message of ${n} bytes, most is ${STREAM_PART_BYTES_MAX}`,
+      );
     if (r.remaining < n) return undefined;
     return { kind: "user", body: r.raw(n) };
   });
@@ -192,7 +206,10 @@ function decodePushPull(bytes: Buffer): StreamMessage | undefined {
     const r = new MsgpackReader(bytes, 1);
     const head = pushPullHeader.decode(r);
     if (head.Nodes < 0 || head.Nodes > PUSH_PULL_NODES_MAX)
-      throw new GossipDecodeError("too-large", `push/pull of ${head.Nodes} nodes, most is ${PUSH_PULL_NODES_MAX}`);
+      throw new GossipDecodeError(
+        "too-large",
+        `push/pull of ${head.Nodes} nodes, most is ${PUSH_PULL_NODES_MAX}`,
+      );
     if (head.UserStateLen < 0 || head.UserStateLen > STREAM_PART_BYTES_MAX)
       throw new GossipDecodeError(
         "too-large",

@@ -8,6 +8,7 @@ import type { Logger } from "../../ports/log.ts";
 import type { Metrics } from "../../ports/metrics.ts";
 import type { Random } from "../../ports/random.ts";
 import type { Deadlines } from "../deadlines.ts";
+import { GossipDecodeError } from "../errors.ts";
 import { COMPOUND_PARTS_MAX, PACKET_BUDGET_BYTES } from "../limits.ts";
 import type { GossipTimings } from "../profile.ts";
 import type { SwimDelegate, SwimEffect } from "./effects.ts";
@@ -27,7 +28,6 @@ import { type NodeRecord, PMAX_FOR, pmax } from "./node-table.ts";
 import { Prober } from "./prober.ts";
 import { pushPullDelayMs } from "./scaling.ts";
 import type { PushPull } from "./stream.ts";
-import { GossipDecodeError } from "../errors.ts";
 
 export interface SwimOptions {
   readonly name: string;
@@ -156,7 +156,10 @@ export class Swim {
   }
 
   /** Takes over a peer's state. Throws GossipError when it must not be merged. */
-  mergeState(remote: { readonly join: boolean; readonly nodes: readonly PushPullNode[]; readonly userState: Buffer }, now: number): void {
+  mergeState(
+    remote: { readonly join: boolean; readonly nodes: readonly PushPullNode[]; readonly userState: Buffer },
+    now: number,
+  ): void {
     this.members.merge(remote.nodes, remote.join, now);
     if (remote.userState.length > 0) this.#delegate.mergeState(remote.userState, remote.join, now);
   }

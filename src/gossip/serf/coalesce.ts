@@ -4,8 +4,9 @@
  *
  * Source: observed in serf 0.9.4. Consul switches it off; it serves tools that run handlers per event.
  */
-import type { Deadline, Deadlines } from "../deadlines.ts";
+
 import type { Member, SerfEvent } from "../contract.ts";
+import type { Deadline, Deadlines } from "../deadlines.ts";
 import { COALESCED_EVENTS_MAX } from "../limits.ts";
 
 type MemberEvent = Extract<SerfEvent, { members: readonly Member[] }>;

@@ -76,7 +76,11 @@ export class InternalQueries {
     // The claimants do not vote.
     if (name === this.#context.name) return;
     const m = this.#serf.members.get(name);
-    const answer = encodeSerf(SERF_MESSAGE.conflictResponse, conflictResponse, m === undefined ? null : wireMember(m));
+    const answer = encodeSerf(
+      SERF_MESSAGE.conflictResponse,
+      conflictResponse,
+      m === undefined ? null : wireMember(m),
+    );
     this.#serf.respond(q, answer, now);
   }
 
@@ -98,7 +102,11 @@ export class InternalQueries {
       }
     }
     if (!result) this.#context.log.error(`Failed to handle ${q.name}: ${message}`);
-    this.#serf.respond(q, encodeAnswer({ Result: result, Message: message, Keys: null, PrimaryKey: "" }), now);
+    this.#serf.respond(
+      q,
+      encodeAnswer({ Result: result, Message: message, Keys: null, PrimaryKey: "" }),
+      now,
+    );
   }
 
   #requestedKey(q: PendingQuery): Buffer | undefined {
@@ -115,7 +123,11 @@ export class InternalQueries {
     const primary = this.#keyring.primary;
     if (primary === undefined) {
       const message = "Keyring is empty (encryption not enabled)";
-      this.#serf.respond(q, encodeAnswer({ Result: false, Message: message, Keys: null, PrimaryKey: "" }), now);
+      this.#serf.respond(
+        q,
+        encodeAnswer({ Result: false, Message: message, Keys: null, PrimaryKey: "" }),
+        now,
+      );
       return;
     }
     const keys = this.#keyring.keys.map((k) => k.toString("base64"));

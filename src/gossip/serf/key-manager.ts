@@ -32,43 +32,48 @@ export function runKeyOperation(
   let numResp = 0;
   let numErr = 0;
   return new Promise((resolve) => {
-    const asked = ask(KEY_QUERIES[operation], request, { relayFactor: options.relayFactor }, {
-      onResponse: (from, payload) => {
-        const answer = decodeAnswer(Buffer.from(payload));
-        numResp++;
-        if (answer === undefined) {
-          messages.set(from, "Failed to decode key query response");
-          numErr++;
-        } else {
-          if (!answer.Result) {
-            messages.set(from, answer.Message);
+    const asked = ask(
+      KEY_QUERIES[operation],
+      request,
+      { relayFactor: options.relayFactor },
+      {
+        onResponse: (from, payload) => {
+          const answer = decodeAnswer(Buffer.from(payload));
+          numResp++;
+          if (answer === undefined) {
+            messages.set(from, "Failed to decode key query response");
             numErr++;
-          } else if (answer.Message !== "") messages.set(from, answer.Message);
-          for (const k of answer.Keys ?? []) keys.set(k, (keys.get(k) ?? 0) + 1);
-          if (answer.PrimaryKey !== "")
-            primaryKeys.set(answer.PrimaryKey, (primaryKeys.get(answer.PrimaryKey) ?? 0) + 1);
-        }
-        if (numResp >= options.nodes) asked.close();
+          } else {
+            if (!answer.Result) {
+              messages.set(from, answer.Message);
+              numErr++;
+            } else if (answer.Message !== "") messages.set(from, answer.Message);
+            for (const k of answer.Keys ?? []) keys.set(k, (keys.get(k) ?? 0) + 1);
+            if (answer.PrimaryKey !== "")
+              primaryKeys.set(answer.PrimaryKey, (primaryKeys.get(answer.PrimaryKey) ?? 0) + 1);
+          }
+          if (numResp >= options.nodes) asked.close();
+        },
+        onDone: () => {
+          const numNodes = options.nodes;
+          const failure =
+            numErr > 0
+              ? `${numErr}/${numNodes} nodes reported failure`
+              : numResp < numNodes
+                ? `${numResp}/${numNodes} nodes reported success`
+                : undefined;
+          resolve({
+            messages,
+            numNodes,
+            numResp,
+            numErr,
+            keys,
+            primaryKeys,
+            ...(failure === undefined ? {} : { error: failure }),
+          });
+        },
       },
-      onDone: () => {
-        const numNodes = options.nodes;
-        const failure =
-          numErr > 0
-            ? `${numErr}/${numNodes} nodes reported failure`
-            : numResp < numNodes
-              ? `${numResp}/${numNodes} nodes reported success`
-              : undefined;
-        resolve({
-          messages,
-          numNodes,
-          numResp,
-          numErr,
-          keys,
-          primaryKeys,
-          ...(failure === undefined ? {} : { error: failure }),
-        });
-      },
-    });
+    );
   });
 }
 

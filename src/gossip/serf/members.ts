@@ -5,7 +5,7 @@
  * Source: observed in serf 0.9.4.
  */
 import { MEMBER_STATUS, type Member, type MemberStatus } from "../contract.ts";
-import { INTENTS_MAX } from "../limits.ts";
+import { INTENTS_MAX, MEMBERS_MAX } from "../limits.ts";
 import type { NodeView } from "../memberlist/effects.ts";
 import type { SerfContext } from "./context.ts";
 import type { LamportClock } from "./lamport.ts";
@@ -87,7 +87,10 @@ export class Members {
     return false;
   }
 
-  #event(kind: "member-join" | "member-leave" | "member-failed" | "member-update" | "member-reap", m: MemberRecord): void {
+  #event(
+    kind: "member-join" | "member-leave" | "member-failed" | "member-update" | "member-reap",
+    m: MemberRecord,
+  ): void {
     this.#context.emit({ kind: "event", event: { kind, members: [memberView(m)] } });
   }
 
@@ -106,6 +109,7 @@ export class Members {
     const tags = this.#tags(n);
     let m = this.#byName.get(n.name);
     if (m === undefined) {
+      this.#makeRoom();
       const intent = this.#intents.get(n.name);
       m = {
         name: n.name,
@@ -136,6 +140,16 @@ export class Members {
     this.#count("join");
     this.#context.log.info(`EventMemberJoin: ${m.name} ${m.host}`);
     this.#event("member-join", m);
+  }
+
+  /** A pool that is flooded with names forgets those gone for longest. */
+  #makeRoom(): void {
+    if (this.#byName.size < MEMBERS_MAX) return;
+    for (const gone of [this.#left, this.#failed])
+      for (const m of gone) {
+        this.#context.metrics.count("serf.member.dropped");
+        return this.#erase(m);
+      }
   }
 
   /** memberlist says that a node is dead or left; which of both, the intents tell. */

@@ -94,7 +94,12 @@ export interface UserEventMessage {
   /** May be coalesced. */
   readonly CC: boolean;
 }
-export const userEvent: Codec<UserEventMessage> = record({ LTime: ltime, Name: text, Payload: blob, CC: bool });
+export const userEvent: Codec<UserEventMessage> = record({
+  LTime: ltime,
+  Name: text,
+  Payload: blob,
+  CC: bool,
+});
 
 export interface QueryMessage {
   readonly LTime: number;
@@ -203,7 +208,8 @@ export interface TagFilter {
 const tagFilter: Codec<TagFilter> = record({ Tag: text, Expr: text });
 const nodeFilter = list(text);
 
-export const encodeSerf = <T>(type: number, codec: Codec<T>, body: T): Buffer => encodeValue([type], codec, body);
+export const encodeSerf = <T>(type: number, codec: Codec<T>, body: T): Buffer =>
+  encodeValue([type], codec, body);
 
 /** The body of a serf message, which starts with its type byte. Throws GossipDecodeError. */
 export const decodeSerf = <T>(what: string, codec: Codec<T>, message: Buffer): T =>

@@ -3,10 +3,10 @@
  * Source: observed in serf 0.9.4 (query `_serf_conflict`).
  */
 import type { QueryHandlers, QueryOptions } from "../contract.ts";
-import { decodeSerf, conflictResponse, SERF_MESSAGE } from "./messages.ts";
 import type { SerfContext } from "./context.ts";
 import { CONFLICT_QUERY } from "./internal-queries.ts";
 import type { MemberRecord } from "./members.ts";
+import { conflictResponse, decodeSerf, SERF_MESSAGE } from "./messages.ts";
 
 interface Asker {
   readonly self: MemberRecord;

@@ -9,16 +9,16 @@ import type { Logger } from "../../ports/log.ts";
 import type { Metrics } from "../../ports/metrics.ts";
 import { type Random, shuffled } from "../../ports/random.ts";
 import { hostPort } from "../address.ts";
-import {
-  type JoinResult,
-  type KeyResponse,
-  type Member,
-  type NetworkCoordinate,
-  type QueryHandlers,
-  type QueryOptions,
-  type SerfEvent,
-  type SerfPool,
-  type SerfPoolOptions,
+import type {
+  JoinResult,
+  KeyResponse,
+  Member,
+  NetworkCoordinate,
+  QueryHandlers,
+  QueryOptions,
+  SerfEvent,
+  SerfPool,
+  SerfPoolOptions,
 } from "../contract.ts";
 import { Deadlines } from "../deadlines.ts";
 import { errorText, GossipError } from "../errors.ts";
@@ -83,7 +83,9 @@ class Pool implements SerfPool {
   constructor(options: SerfPoolOptions, ports: SerfPoolPorts) {
     const { nodeName } = options;
     if (nodeName === "" || Buffer.byteLength(nodeName) > NODE_NAME_BYTES_MAX)
-      throw new GossipError(`node name of ${Buffer.byteLength(nodeName)} bytes: want 1 to ${NODE_NAME_BYTES_MAX}`);
+      throw new GossipError(
+        `node name of ${Buffer.byteLength(nodeName)} bytes: want 1 to ${NODE_NAME_BYTES_MAX}`,
+      );
     this.#options = options;
     this.#ports = ports;
     this.#log = ports.log.named("serf");
@@ -143,7 +145,11 @@ class Pool implements SerfPool {
     const deadlines = this.#deadlines;
     let deliver = (event: SerfEvent): void => this.#deliver(event);
     const chain: Coalescer[] = [];
-    const add = (kind: "members" | "user-events", coalescePeriodMs: number, quiescentPeriodMs: number): void => {
+    const add = (
+      kind: "members" | "user-events",
+      coalescePeriodMs: number,
+      quiescentPeriodMs: number,
+    ): void => {
       if (coalescePeriodMs <= 0 || quiescentPeriodMs <= 0) return;
       const c = new Coalescer({ kind, coalescePeriodMs, quiescentPeriodMs }, deadlines, deliver);
       deliver = (event) => c.onEvent(event, this.#memberlist.now);
@@ -328,7 +334,10 @@ class Pool implements SerfPool {
     }
   }
 
-  async join(addresses: readonly string[], options: { readonly ignoreOld?: boolean } = {}): Promise<JoinResult> {
+  async join(
+    addresses: readonly string[],
+    options: { readonly ignoreOld?: boolean } = {},
+  ): Promise<JoinResult> {
     if (this.#serf.phase !== "alive")
       return { joined: 0, errors: [new GossipError("Serf can't Join after Leave or Shutdown")] };
     const ended = options.ignoreOld === true ? this.#serf.ignoreOldEvents() : () => {};
@@ -359,7 +368,8 @@ class Pool implements SerfPool {
     this.#memberlist.settle();
     if (!told) this.#memberlist.broadcastDone(token);
     if (!(await done)) this.#log.warn("timeout while waiting for graceful leave");
-    if (!(await this.#memberlist.leave(broadcastTimeoutMs))) this.#log.warn("timeout waiting for leave broadcast");
+    if (!(await this.#memberlist.leave(broadcastTimeoutMs)))
+      this.#log.warn("timeout waiting for leave broadcast");
     if (told)
       await sleep(this.#ports.clock, leavePropagateDelayMs, { signal: this.#stop.signal }).catch(() => {});
     if (!this.#stop.signal.aborted) this.#serf.phase = "left";

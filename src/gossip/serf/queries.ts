@@ -4,8 +4,11 @@
  *
  * Source: observed in serf 0.9.4.
  */
-import type { QueryHandlers, QueryOptions } from "../contract.ts";
+
+import { compileRe2 } from "../../wire/re2.ts";
 import { ipText } from "../address.ts";
+import type { QueryHandlers, QueryOptions } from "../contract.ts";
+import type { Deadline } from "../deadlines.ts";
 import { GossipDecodeError, GossipError } from "../errors.ts";
 import {
   EVENT_SLOTS,
@@ -16,9 +19,7 @@ import {
   QUERY_RESPONSE_BYTES_MAX,
 } from "../limits.ts";
 import { queryTimeoutMs } from "../memberlist/scaling.ts";
-import type { Deadline } from "../deadlines.ts";
 import { NO_BYTES, type SerfContext } from "./context.ts";
-import { compileRe2 } from "../../wire/re2.ts";
 import { LamportClock } from "./lamport.ts";
 import type { MemberRecord, Members } from "./members.ts";
 import {
@@ -28,9 +29,9 @@ import {
   encodeSerf,
   encodeTagFilter,
   QUERY_FLAG,
-  query,
   type QueryMessage,
   type QueryResponse,
+  query,
   queryResponse,
   SERF_MESSAGE,
 } from "./messages.ts";
@@ -105,7 +106,8 @@ export class Queries {
     const filters: Buffer[] = [];
     if (options.filterNodes !== undefined && options.filterNodes.length > 0)
       filters.push(encodeNodeFilter(options.filterNodes));
-    for (const [tag, expr] of options.filterTags ?? []) filters.push(encodeTagFilter({ Tag: tag, Expr: expr }));
+    for (const [tag, expr] of options.filterTags ?? [])
+      filters.push(encodeTagFilter({ Tag: tag, Expr: expr }));
     const q: QueryMessage = {
       LTime: this.clock.time,
       ID: this.#context.random.int(0x8000_0000),
@@ -262,7 +264,9 @@ export class Queries {
       message,
     );
     if (relay.length > QUERY_RESPONSE_BYTES_MAX) {
-      this.#context.log.warn(`Relayed response exceeds limit of ${QUERY_RESPONSE_BYTES_MAX} bytes`, { query: q.name });
+      this.#context.log.warn(`Relayed response exceeds limit of ${QUERY_RESPONSE_BYTES_MAX} bytes`, {
+        query: q.name,
+      });
       return;
     }
     const candidates = [...this.#members.all()].filter(

@@ -4,21 +4,21 @@
  *
  * Source: observed in serf 0.9.4 and Consul 1.8.7.
  */
-import type { Member, NetworkCoordinate, QueryHandlers, QueryOptions } from "../contract.ts";
-import { CoordinateClient } from "../coordinate/coordinate-client.ts";
-import { coordinateCodec } from "../coordinate/coordinate.ts";
+
 import { hostPort, ipText } from "../address.ts";
+import type { Member, NetworkCoordinate, QueryHandlers, QueryOptions } from "../contract.ts";
+import { coordinateCodec } from "../coordinate/coordinate.ts";
+import { CoordinateClient } from "../coordinate/coordinate-client.ts";
 import { errorText, GossipDecodeError, GossipError } from "../errors.ts";
-import { QUERY_RESPONSE_BYTES_MAX } from "../limits.ts";
+import { BROADCAST_BYTES_MAX, QUERY_RESPONSE_BYTES_MAX, SERF_MESSAGE_BYTES_MAX } from "../limits.ts";
 import { BroadcastQueue } from "../memberlist/broadcast-queue.ts";
 import type { NodeView, SwimDelegate } from "../memberlist/effects.ts";
-import type { Swim } from "../memberlist/swim.ts";
 import { retransmitLimit } from "../memberlist/scaling.ts";
+import type { Swim } from "../memberlist/swim.ts";
 import { decodeValue, encodeValue } from "../record.ts";
 import type { SerfContext } from "./context.ts";
-import { NameConflict } from "./name-conflict.ts";
 import { LamportClock } from "./lamport.ts";
-import { memberView, type MemberRecord, Members } from "./members.ts";
+import { type MemberRecord, Members, memberView } from "./members.ts";
 import {
   decodeRelay,
   decodeSerf,
@@ -31,6 +31,7 @@ import {
   serfState,
   userEvent,
 } from "./messages.ts";
+import { NameConflict } from "./name-conflict.ts";
 import { type PendingQuery, Queries } from "./queries.ts";
 import { decodeTags } from "./tags.ts";
 import { UserEvents } from "./user-events.ts";
@@ -98,7 +99,8 @@ export class Serf implements SwimDelegate {
   /** Nodes that are neither dead nor left, self included. */
   aliveNodes(): number {
     let n = 0;
-    for (const node of this.#swim().members.nodes.all()) if (node.state === "alive" || node.state === "suspect") n++;
+    for (const node of this.#swim().members.nodes.all())
+      if (node.state === "alive" || node.state === "suspect") n++;
     return n;
   }
 
@@ -163,6 +165,14 @@ export class Serf implements SwimDelegate {
   /** A queue that nobody drains must not grow between two checks either. */
   #queue(queue: BroadcastQueue, message: Buffer, token: number = 0): void {
     const { maxQueueDepth, minQueueDepth } = this.#context.timings;
+    if (message.length > BROADCAST_BYTES_MAX) {
+      this.#context.metrics.count("serf.queue.oversized");
+      this.#context.log.warn(
+        `A broadcast of ${message.length} bytes fits into no packet and is not gossiped`,
+      );
+      if (token !== 0) this.#context.emit({ kind: "broadcast-done", token });
+      return;
+    }
     const max = 2 * Math.max(maxQueueDepth, minQueueDepth, 2 * this.members.size);
     if (queue.length >= max) this.#context.metrics.count("serf.queue.dropped", queue.prune(max - 1));
     queue.queue(message, { token });
@@ -309,6 +319,8 @@ export class Serf implements SwimDelegate {
     this.#now = now;
     const { metrics, log } = this.#context;
     metrics.sample("serf.msgs.received", raw.length);
+    if (raw.length > SERF_MESSAGE_BYTES_MAX)
+      throw new GossipDecodeError("too-large", `serf message of ${raw.length} bytes`);
     switch (raw[0]) {
       case SERF_MESSAGE.leave: {
         if (this.members.onLeaveIntent(decodeSerf("leave intent", leaveIntent, raw), now))
@@ -384,7 +396,8 @@ export class Serf implements SwimDelegate {
     const times = remote.StatusLTimes ?? new Map<string, number>();
     for (const name of left)
       this.members.onLeaveIntent({ LTime: (times.get(name) ?? 0) + 1, Node: name, Prune: false }, now);
-    for (const [name, LTime] of times) if (!left.has(name)) this.members.onJoinIntent({ LTime, Node: name }, now);
+    for (const [name, LTime] of times)
+      if (!left.has(name)) this.members.onJoinIntent({ LTime, Node: name }, now);
     if (join && this.#joinsIgnoringOld > 0) {
       this.events.ignoreBefore(remote.EventLTime);
       return;

@@ -47,10 +47,14 @@ export class SnapshotWriter {
     await ports.disk.mkdir(dirname(path));
     const bytes = (await ports.disk.read(path)) ?? Buffer.alloc(0);
     if (bytes.length > SNAPSHOT_BYTES_MAX)
-      ports.log.warn(`Snapshot ${path} has ${bytes.length} bytes, reading only the last ${SNAPSHOT_BYTES_MAX}`);
+      ports.log.warn(
+        `Snapshot ${path} has ${bytes.length} bytes, reading only the last ${SNAPSHOT_BYTES_MAX}`,
+      );
     const state = replaySnapshot(bytes.subarray(-SNAPSHOT_BYTES_MAX).toString("utf8"), options);
     for (const line of state.badLines.slice(0, 10))
-      ports.log.warn(`Skipped a snapshot line that makes no sense: ${JSON.stringify(line.slice(0, 100))}`, { path });
+      ports.log.warn(`Skipped a snapshot line that makes no sense: ${JSON.stringify(line.slice(0, 100))}`, {
+        path,
+      });
     const snapshot = new Snapshot(state, options);
     const writer = new SnapshotWriter(path, snapshot, bytes.length, ports);
     // A torn tail must not run into the next line.

@@ -19,7 +19,10 @@ export function encodeTags(tags: ReadonlyMap<string, string>): Buffer {
 }
 
 /** Never fails: of a damaged map, what was read before the damage. */
-export function decodeTags(meta: Buffer): { readonly tags: ReadonlyMap<string, string>; readonly damaged: boolean } {
+export function decodeTags(meta: Buffer): {
+  readonly tags: ReadonlyMap<string, string>;
+  readonly damaged: boolean;
+} {
   if (meta[0] !== TAGS_MAGIC) return { tags: new Map([["role", meta.toString("utf8")]]), damaged: false };
   const tags = new Map<string, string>();
   try {

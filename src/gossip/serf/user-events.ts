@@ -3,7 +3,7 @@ import { GossipError } from "../errors.ts";
 import { EVENT_SLOTS, EVENTS_PER_SLOT_MAX, USER_EVENT_BYTES_MAX } from "../limits.ts";
 import { NO_BYTES, type SerfContext } from "./context.ts";
 import { LamportClock } from "./lamport.ts";
-import { encodeSerf, type PastEvents, SERF_MESSAGE, userEvent, type UserEventMessage } from "./messages.ts";
+import { encodeSerf, type PastEvents, SERF_MESSAGE, type UserEventMessage, userEvent } from "./messages.ts";
 
 interface Slot {
   readonly ltime: number;
