@@ -41,7 +41,7 @@ type Node =
   | {
       readonly kind: "if" | "with" | "range";
       readonly pipe: Pipe;
-      readonly then: readonly Node[];
+      readonly body: readonly Node[];
       readonly otherwise: readonly Node[];
     };
 
@@ -61,11 +61,11 @@ function run(nodes: readonly Node[], scope: Scope): string {
         out += shown(evaluate(node.pipe, scope));
         break;
       case "if":
-        out += run(truthy(evaluate(node.pipe, scope)) ? node.then : node.otherwise, scope);
+        out += run(truthy(evaluate(node.pipe, scope)) ? node.body : node.otherwise, scope);
         break;
       case "with": {
         const value = evaluate(node.pipe, scope);
-        out += truthy(value) ? run(node.then, { ...scope, dot: value }) : run(node.otherwise, scope);
+        out += truthy(value) ? run(node.body, { ...scope, dot: value }) : run(node.otherwise, scope);
         break;
       }
       case "range": {
@@ -73,7 +73,7 @@ function run(nodes: readonly Node[], scope: Scope): string {
         if (!Array.isArray(value)) throw new TemplateError("range needs a list of interfaces");
         const items = value as readonly InterfaceAddress[];
         if (items.length === 0) out += run(node.otherwise, scope);
-        for (const item of items) out += run(node.then, { ...scope, dot: item });
+        for (const item of items) out += run(node.body, { ...scope, dot: item });
         break;
       }
     }
@@ -141,7 +141,7 @@ class TemplateParser {
         if (then.end === "") throw new TemplateError(`unexpected EOF: ${first.text} without end`);
         const otherwise = then.end === "else" ? this.#nodes() : { nodes: [], end: "end" };
         if (otherwise.end !== "end") throw new TemplateError(`unexpected EOF: ${first.text} without end`);
-        nodes.push({ kind: first.text, pipe, then: then.nodes, otherwise: otherwise.nodes });
+        nodes.push({ kind: first.text, pipe, body: then.nodes, otherwise: otherwise.nodes });
         continue;
       }
       nodes.push({ kind: "print", pipe: this.#pipe(false) });

@@ -1,0 +1,66 @@
+/** Runs the program of a watch: the data as JSON on its standard input, CONSUL_INDEX in its environment. */
+import { spawn } from "node:child_process";
+
+export interface HandlerOptions {
+  /** Program and arguments; or one text for the shell. */
+  readonly argv: readonly string[];
+  readonly shell: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly index: bigint;
+  readonly json: string;
+  /** "inherit": the handler writes to our streams; else its output is kept, at most so many bytes. */
+  readonly output: "inherit" | number;
+  readonly signal: AbortSignal;
+}
+
+export interface HandlerResult {
+  /** "" when it ended with 0. */
+  readonly failure: string;
+  /** Newest bytes written, where they are kept. */
+  readonly output: Buffer;
+  readonly outputBytes: number;
+}
+
+export const userShell = (env: Readonly<Record<string, string | undefined>>): string =>
+  env["SHELL"] || "/bin/sh";
+
+/** Resolves when the program has ended; `signal` sends it SIGTERM. */
+export function runHandler(o: HandlerOptions): Promise<HandlerResult> {
+  const [file, args] = o.shell ? [userShell(o.env), ["-c", o.argv.join(" ")]] : [o.argv[0]!, o.argv.slice(1)];
+  return new Promise((resolve) => {
+    const kept: Buffer[] = [];
+    let size = 0;
+    let total = 0;
+    const stream = o.output === "inherit" ? "inherit" : "pipe";
+    const child = spawn(file, args, {
+      env: { ...o.env, CONSUL_INDEX: o.index.toString() },
+      stdio: ["pipe", stream, stream],
+    });
+    const done = (failure: string): void => {
+      o.signal.removeEventListener("abort", onAbort);
+      let output = Buffer.concat(kept);
+      if (typeof o.output === "number") output = output.subarray(Math.max(0, output.byteLength - o.output));
+      resolve({ failure, output, outputBytes: total });
+    };
+    const onAbort = (): void => void child.kill("SIGTERM");
+    o.signal.addEventListener("abort", onAbort, { once: true });
+    const keep = (chunk: Buffer): void => {
+      total += chunk.byteLength;
+      kept.push(chunk);
+      size += chunk.byteLength;
+      while (typeof o.output === "number" && kept.length > 1 && size - kept[0]!.byteLength >= o.output)
+        size -= kept.shift()!.byteLength;
+    };
+    child.stdout?.on("data", keep);
+    child.stderr?.on("data", keep);
+    child.on("error", (error: NodeJS.ErrnoException) =>
+      done(error.code === "ENOENT" ? `exec: "${file}": executable file not found in $PATH` : error.message),
+    );
+    child.on("close", (code, signalName) =>
+      done(code === 0 ? "" : code === null ? `signal: ${signalName}` : `exit status ${code}`),
+    );
+    // A handler may end without reading its input.
+    child.stdin!.on("error", () => {});
+    child.stdin!.end(`${o.json}\n`);
+  });
+}
