@@ -1,6 +1,6 @@
 /** Our server with a client agent of Consul 1.8.7: it joins, registers, and works through us as through its own servers. */
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,7 +19,10 @@ let ours: TestServer;
 let agent: ChildProcess;
 let folder: string;
 
-const http = async (path: string, init?: RequestInit): Promise<{ status: number; text: string; headers: Headers }> => {
+const http = async (
+  path: string,
+  init?: RequestInit,
+): Promise<{ status: number; text: string; headers: Headers }> => {
   const response = await fetch(`http://${CLIENT_IP}:8500${path}`, init);
   return { status: response.status, text: await response.text(), headers: response.headers };
 };
@@ -45,7 +48,9 @@ function startAgent(): ChildProcess {
 }
 
 const ended = (child: ChildProcess): Promise<void> =>
-  child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : new Promise((resolve) => child.once("exit", () => resolve()));
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve()
+    : new Promise((resolve) => child.once("exit", () => resolve()));
 
 before(async () => {
   if (missing) return;
@@ -64,24 +69,49 @@ after(async () => {
 });
 
 test("a client agent of 1.8.7 joins and becomes a node of ours", { skip: missing }, async () => {
-  await until("the agent's node in our catalog", async () => {
-    const reply = await ours.server.rpc("Catalog.NodeServices", NodeSpecificRequest.make({ Datacenter: "dc1", Node: "c1" }));
-    return reply.NodeServices?.Node?.Meta?.has("consul-network-segment") ?? false;
-  }, 20_000);
-  const checks = await ours.server.rpc("Health.NodeChecks", NodeSpecificRequest.make({ Datacenter: "dc1", Node: "c1" }));
-  assert.deepEqual(checks.HealthChecks!.map((c) => [c!.CheckID, c!.Status]), [["serfHealth", "passing"]]);
+  await until(
+    "the agent's node in our catalog",
+    async () => {
+      const reply = await ours.server.rpc(
+        "Catalog.NodeServices",
+        NodeSpecificRequest.make({ Datacenter: "dc1", Node: "c1" }),
+      );
+      return reply.NodeServices?.Node?.Meta?.has("consul-network-segment") ?? false;
+    },
+    20_000,
+  );
+  const checks = await ours.server.rpc(
+    "Health.NodeChecks",
+    NodeSpecificRequest.make({ Datacenter: "dc1", Node: "c1" }),
+  );
+  assert.deepEqual(
+    checks.HealthChecks!.map((c) => [c!.CheckID, c!.Status]),
+    [["serfHealth", "passing"]],
+  );
 });
 
 test("it shows our leader, our catalog and our members", { skip: missing }, async () => {
-  await until("the agent's HTTP door", async () => (await http("/v1/status/leader").catch(() => ({ status: 0 }))).status === 200);
+  await until(
+    "the agent's HTTP door",
+    async () => (await http("/v1/status/leader").catch(() => ({ status: 0 }))).status === 200,
+  );
   assert.equal(await json("/v1/status/leader"), `${SERVER_IP}:8300`);
   assert.deepEqual(await json("/v1/status/peers"), [`${SERVER_IP}:8300`]);
   assert.deepEqual(await json("/v1/catalog/datacenters"), ["dc1"]);
   const nodes = (await json("/v1/catalog/nodes")) as { Node: string }[];
-  assert.deepEqual(nodes.map((n) => n.Node), ["c1", "s1"]);
+  assert.deepEqual(
+    nodes.map((n) => n.Node),
+    ["c1", "s1"],
+  );
   const members = (await json("/v1/agent/members")) as { Name: string; Status: number }[];
-  assert.deepEqual(members.map((m) => [m.Name, m.Status]).sort(), [["c1", 1], ["s1", 1]]);
-  const health = (await json("/v1/health/service/consul")) as { Node: { Node: string }; Service: { Meta: object } }[];
+  assert.deepEqual(members.map((m) => [m.Name, m.Status]).sort(), [
+    ["c1", 1],
+    ["s1", 1],
+  ]);
+  const health = (await json("/v1/health/service/consul")) as {
+    Node: { Node: string };
+    Service: { Meta: object };
+  }[];
   assert.equal(health[0]!.Node.Node, "s1");
 });
 
@@ -94,13 +124,21 @@ test("KV, sessions, transactions and blocking reads go through it", { skip: miss
   const waiting = http(`/v1/kv/a/b?index=${index}&wait=20s`);
   await http("/v1/kv/a/b", { method: "PUT", body: "changed" });
   assert.match((await waiting).text, new RegExp(Buffer.from("changed").toString("base64")));
-  const { ID } = JSON.parse((await http("/v1/session/create", { method: "PUT", body: JSON.stringify({ TTL: "30s" }) })).text) as { ID: string };
+  const { ID } = JSON.parse(
+    (await http("/v1/session/create", { method: "PUT", body: JSON.stringify({ TTL: "30s" }) })).text,
+  ) as { ID: string };
   assert.equal((await http(`/v1/kv/lock?acquire=${ID}`, { method: "PUT", body: "x" })).text, "true");
   assert.equal(((await json(`/v1/session/info/${ID}`)) as { Node: string }[])[0]!.Node, "c1");
   const bad = await http("/v1/session/create", { method: "PUT", body: JSON.stringify({ TTL: "1s" }) });
   assert.equal(bad.status, 500);
-  assert.equal(bad.text, "rpc error making call: Invalid Session TTL '1000000000', must be between [10s=24h0m0s]");
-  const txn = await http("/v1/txn", { method: "PUT", body: JSON.stringify([{ KV: { Verb: "get", Key: "a/b" } }, { KV: { Verb: "set", Key: "t", Value: "" } }]) });
+  assert.equal(
+    bad.text,
+    "rpc error making call: Invalid Session TTL '1000000000', must be between [10s=24h0m0s]",
+  );
+  const txn = await http("/v1/txn", {
+    method: "PUT",
+    body: JSON.stringify([{ KV: { Verb: "get", Key: "a/b" } }, { KV: { Verb: "set", Key: "t", Value: "" } }]),
+  });
   assert.equal(txn.status, 200);
   assert.equal((JSON.parse(txn.text) as { Results: unknown[] }).Results.length, 2);
   assert.equal((await http("/v1/kv/x?dc=dc9")).text, "rpc error making call: No path to datacenter");
@@ -109,16 +147,25 @@ test("KV, sessions, transactions and blocking reads go through it", { skip: miss
 test("its services and checks reach our catalog and leave it", { skip: missing }, async () => {
   const body = JSON.stringify({ Name: "web", Port: 80, Check: { TTL: "60s", Status: "passing" } });
   assert.equal((await http("/v1/agent/service/register", { method: "PUT", body })).status, 200);
-  await until("the service", async () => ((await json("/v1/health/service/web?passing")) as unknown[]).length === 1);
+  await until(
+    "the service",
+    async () => ((await json("/v1/health/service/web?passing")) as unknown[]).length === 1,
+  );
   assert.equal((await http("/v1/agent/check/fail/service:web", { method: "PUT" })).status, 200);
-  await until("the critical check", async () => ((await json("/v1/health/service/web?passing")) as unknown[]).length === 0);
+  await until(
+    "the critical check",
+    async () => ((await json("/v1/health/service/web?passing")) as unknown[]).length === 0,
+  );
   assert.equal((await http("/v1/agent/service/deregister/web", { method: "PUT" })).status, 200);
   await until("the service's end", async () => !("web" in ((await json("/v1/catalog/services")) as object)));
 });
 
 test("a user event fired by it goes through us and comes back", { skip: missing }, async () => {
   assert.equal((await http("/v1/event/fire/deploy", { method: "PUT", body: "v2" })).status, 200);
-  await until("the event", async () => ((await json("/v1/event/list?name=deploy")) as unknown[]).length === 1);
+  await until(
+    "the event",
+    async () => ((await json("/v1/event/list?name=deploy")) as unknown[]).length === 1,
+  );
 });
 
 test("every read of the web page and of operators answers", { skip: missing }, async () => {
@@ -147,16 +194,27 @@ test("every read of the web page and of operators answers", { skip: missing }, a
 });
 
 test("prepared queries and intentions are stored", { skip: missing }, async () => {
-  const query = await http("/v1/query", { method: "POST", body: JSON.stringify({ Name: "q", Service: { Service: "consul" } }) });
+  const query = await http("/v1/query", {
+    method: "POST",
+    body: JSON.stringify({ Name: "q", Service: { Service: "consul" } }),
+  });
   assert.equal(query.status, 200, query.text);
-  const run = (await json("/v1/query/q/execute")) as { Nodes: { Node: { Node: string } }[]; Datacenter: string };
+  const run = (await json("/v1/query/q/execute")) as {
+    Nodes: { Node: { Node: string } }[];
+    Datacenter: string;
+  };
   assert.deepEqual([run.Nodes.map((n) => n.Node.Node), run.Datacenter], [["s1"], "dc1"]);
   const body = JSON.stringify({ SourceName: "web", DestinationName: "db", Action: "deny" });
   assert.equal((await http("/v1/connect/intentions", { method: "POST", body })).status, 200);
-  const check = (await json("/v1/connect/intentions/check?source=web&destination=db")) as { Allowed: boolean };
+  const check = (await json("/v1/connect/intentions/check?source=web&destination=db")) as {
+    Allowed: boolean;
+  };
   assert.equal(check.Allowed, false);
   const again = await http("/v1/connect/intentions", { method: "POST", body });
-  assert.match(again.text, /^rpc error making call: duplicate intention found: DENY default\/web => default\/db/);
+  assert.match(
+    again.text,
+    /^rpc error making call: duplicate intention found: DENY default\/web => default\/db/,
+  );
 });
 
 test("a snapshot is saved and restored through it", { skip: missing }, async () => {
@@ -174,7 +232,10 @@ test("its graceful leave takes its node away", { skip: missing }, async () => {
   agent.kill("SIGINT");
   await ended(agent);
   await until("no node", async () => {
-    const reply = await ours.server.rpc("Catalog.NodeServices", NodeSpecificRequest.make({ Datacenter: "dc1", Node: "c1" }));
+    const reply = await ours.server.rpc(
+      "Catalog.NodeServices",
+      NodeSpecificRequest.make({ Datacenter: "dc1", Node: "c1" }),
+    );
     return reply.NodeServices === null;
   });
   assert.ok(ours.logged(/^consul: member 'c1' left, deregistering$/));
@@ -182,7 +243,10 @@ test("its graceful leave takes its node away", { skip: missing }, async () => {
 
 test("a killed agent turns critical, and passing when it comes back", { skip: missing }, async () => {
   const serfHealth = async (): Promise<string | undefined> => {
-    const reply = await ours.server.rpc("Health.NodeChecks", NodeSpecificRequest.make({ Datacenter: "dc1", Node: "c1" }));
+    const reply = await ours.server.rpc(
+      "Health.NodeChecks",
+      NodeSpecificRequest.make({ Datacenter: "dc1", Node: "c1" }),
+    );
     return reply.HealthChecks?.find((c) => c!.CheckID === "serfHealth")?.Status;
   };
   agent = startAgent();

@@ -39,7 +39,9 @@ export function lanAdmission(options: LanAdmissionOptions): (members: readonly M
           throw new AdmissionError(`Member '${m.name}' has conflicting node ID '${id}' with this agent's ID`);
         const other = ids.get(id);
         if (other !== undefined)
-          throw new AdmissionError(`Member '${m.name}' has conflicting node ID '${id}' with member '${other}'`);
+          throw new AdmissionError(
+            `Member '${m.name}' has conflicting node ID '${id}' with member '${other}'`,
+          );
         if (idIsUnique(m.tags.get("build"))) ids.set(id, m.name);
       }
       const server = parseServer(m);
@@ -48,7 +50,9 @@ export function lanAdmission(options: LanAdmissionOptions): (members: readonly M
         throw new AdmissionError(`Member '${m.name}' part of wrong datacenter '${dc}'`);
       const theirs = m.tags.get("segment") ?? "";
       if (theirs !== segment)
-        throw new AdmissionError(`Member '${m.name}' part of wrong segment '${theirs}' (expected '${segment}')`);
+        throw new AdmissionError(
+          `Member '${m.name}' part of wrong segment '${theirs}' (expected '${segment}')`,
+        );
     }
   };
 }

@@ -3,7 +3,12 @@
  * Rules as observed in Consul 1.8.7.
  */
 import { MEMBER_STATUS } from "../gossip/contract.ts";
-import { AutopilotServerHealth, type AutopilotConfig, type AutopilotOperatorHealthReply, type AutopilotServerStats } from "../model/operator.ts";
+import {
+  type AutopilotConfig,
+  type AutopilotOperatorHealthReply,
+  AutopilotServerHealth,
+  type AutopilotServerStats,
+} from "../model/operator.ts";
 import type { RaftServer } from "../raft/contract.ts";
 import { DurationError, parseDuration } from "../wire/duration.ts";
 import { isVoter } from "./reconcile.ts";
@@ -42,7 +47,8 @@ export function judgeHealth(input: HealthInput): readonly AutopilotServerHealth[
     const peer = input.raft.find((p) => p.id === s.id);
     const stats = input.stats.get(s.name);
     const before = input.before.get(s.id);
-    const lastContact = stats === undefined ? (before?.LastContact ?? -1n) : parseLastContact(stats.LastContact);
+    const lastContact =
+      stats === undefined ? (before?.LastContact ?? -1n) : parseLastContact(stats.LastContact);
     const healthy =
       s.status === "alive" &&
       stats !== undefined &&
@@ -69,7 +75,10 @@ export function judgeHealth(input: HealthInput): readonly AutopilotServerHealth[
 }
 
 /** The report of Operator.ServerHealth. */
-export function healthReport(servers: readonly AutopilotServerHealth[], raft: readonly RaftServer[]): AutopilotOperatorHealthReply {
+export function healthReport(
+  servers: readonly AutopilotServerHealth[],
+  raft: readonly RaftServer[],
+): AutopilotOperatorHealthReply {
   const voters = raft.filter(isVoter).length;
   const healthyVoters = servers.filter((s) => s.Voter && s.Healthy).length;
   return {
@@ -83,7 +92,11 @@ export function healthReport(servers: readonly AutopilotServerHealth[], raft: re
 export function planPromotions(
   servers: readonly AutopilotServerHealth[],
   raft: readonly RaftServer[],
-  options: { readonly stabilizationNs: bigint; readonly nowNs: bigint; readonly neverVote: ReadonlySet<string> },
+  options: {
+    readonly stabilizationNs: bigint;
+    readonly nowNs: bigint;
+    readonly neverVote: ReadonlySet<string>;
+  },
 ): readonly RaftServer[] {
   return raft.filter((peer) => {
     if (isVoter(peer) || options.neverVote.has(peer.id)) return false;
@@ -101,7 +114,11 @@ export interface CleanupPlan {
 }
 
 /** Which dead servers may go without endangering the quorum. */
-export function planCleanup(servers: readonly ServerInfo[], raft: readonly RaftServer[], minQuorum: number): CleanupPlan {
+export function planCleanup(
+  servers: readonly ServerInfo[],
+  raft: readonly RaftServer[],
+  minQuorum: number,
+): CleanupPlan {
   const forceLeave: string[] = [];
   const failedVoters: string[] = [];
   const stale = new Map(raft.map((p) => [p.address, p]));
@@ -128,6 +145,10 @@ export function planCleanup(servers: readonly ServerInfo[], raft: readonly RaftS
       log: `Failed to prune dead servers: ${removals} of ${peers} would leave fewer than the minimum quorum of ${minQuorum}`,
     };
   if (removals > Math.floor((peers - 1) / 2))
-    return { forceLeave, removePeers: [], log: `Failed to remove dead servers: too many dead servers: ${removals}/${peers}` };
+    return {
+      forceLeave,
+      removePeers: [],
+      log: `Failed to remove dead servers: too many dead servers: ${removals}/${peers}`,
+    };
   return { forceLeave: [...forceLeave, ...failedVoters], removePeers, log: undefined };
 }

@@ -3,15 +3,20 @@
  * quorum allows it. What to do is decided in autopilot-plan.ts.
  */
 import type { SerfPool } from "../gossip/contract.ts";
-import type { AutopilotConfig, AutopilotOperatorHealthReply, AutopilotServerHealth, AutopilotServerStats } from "../model/operator.ts";
+import type {
+  AutopilotConfig,
+  AutopilotOperatorHealthReply,
+  AutopilotServerHealth,
+  AutopilotServerStats,
+} from "../model/operator.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { RaftNode } from "../raft/contract.ts";
 import { healthReport, judgeHealth, planCleanup, planPromotions } from "./autopilot-plan.ts";
+import { minRaftVersion } from "./bootstrap.ts";
 import type { ServerTimings } from "./contract.ts";
 import { errorText } from "./errors.ts";
-import { minRaftVersion } from "./bootstrap.ts";
 import type { ServerInfo } from "./server-metadata.ts";
 
 const NS_PER_MS = 1_000_000n;
@@ -43,7 +48,10 @@ export class Autopilot {
   #cleaning: Promise<void> | undefined;
   #cleanAgain = false;
 
-  constructor(parts: AutopilotParts, ports: { readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics }) {
+  constructor(
+    parts: AutopilotParts,
+    ports: { readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
+  ) {
     this.#parts = parts;
     this.#clock = ports.clock;
     this.#log = ports.log;

@@ -2,14 +2,18 @@
  * Forming a cluster from `-bootstrap-expect N`: what the servers seen by gossip allow. Pure; server.ts asks the peers and
  * bootstraps raft.
  */
-import { SUFFRAGE, type RaftConfiguration } from "../raft/contract.ts";
+import { type RaftConfiguration, SUFFRAGE } from "../raft/contract.ts";
 import type { ServerInfo } from "./server-metadata.ts";
 
 export type BootstrapPlan =
   | { readonly kind: "wait"; readonly why: string }
   | { readonly kind: "abort"; readonly log: string }
   /** Ask these for their peers; if none has any, bootstrap with `configuration`. */
-  | { readonly kind: "ask"; readonly servers: readonly ServerInfo[]; readonly configuration: RaftConfiguration };
+  | {
+      readonly kind: "ask";
+      readonly servers: readonly ServerInfo[];
+      readonly configuration: RaftConfiguration;
+    };
 
 /** `servers`: all members of the LAN pool that are servers, in member order, self included. */
 export function planBootstrap(
@@ -20,9 +24,11 @@ export function planBootstrap(
   for (const s of servers) {
     if (s.datacenter !== options.datacenter) continue;
     if (s.expect !== 0 && s.expect !== options.expect)
-      return { kind: "abort", log: `Member ${s.name} has a conflicting expect value. All nodes should expect the same number.` };
-    if (s.bootstrap)
-      return { kind: "abort", log: `Member ${s.name} has bootstrap mode. Expect disabled.` };
+      return {
+        kind: "abort",
+        log: `Member ${s.name} has a conflicting expect value. All nodes should expect the same number.`,
+      };
+    if (s.bootstrap) return { kind: "abort", log: `Member ${s.name} has bootstrap mode. Expect disabled.` };
     ours.push(s);
   }
   const voters = ours.filter((s) => !s.nonVoter).length;

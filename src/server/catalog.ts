@@ -71,11 +71,21 @@ export function catalogEndpoints(core: ServerCore) {
         call,
         (view) => listNodes(view, request.NodeMetaFilters),
         (all) => ({
-          Nodes: nearestFirst(core, request.Source, filterList(request.Filter, nodeSelectable, orNil(all)), (n) => n.Node),
+          Nodes: nearestFirst(
+            core,
+            request.Source,
+            filterList(request.Filter, nodeSelectable, orNil(all)),
+            (n) => n.Node,
+          ),
         }),
       ),
     "Catalog.ListServices": (request, call) =>
-      core.read(request, call, (view) => listServices(view, request.NodeMetaFilters), (Services) => ({ Services })),
+      core.read(
+        request,
+        call,
+        (view) => listServices(view, request.NodeMetaFilters),
+        (Services) => ({ Services }),
+      ),
     "Catalog.ServiceList": (request, call) =>
       core.read(request, call, serviceList, (all) => ({ Services: orNil(all) })),
     "Catalog.ServiceNodes": async (request, call) => {
@@ -97,7 +107,8 @@ export function catalogEndpoints(core: ServerCore) {
       );
       const kind = request.Connect ? "connect" : "service";
       core.metrics.count(`catalog.${kind}.query`, 1, { service: name });
-      if ((reply.ServiceNodes ?? []).length === 0) core.metrics.count(`catalog.${kind}.not-found`, 1, { service: name });
+      if ((reply.ServiceNodes ?? []).length === 0)
+        core.metrics.count(`catalog.${kind}.not-found`, 1, { service: name });
       return reply;
     },
     "Catalog.NodeServices": (request, call) => {
@@ -119,13 +130,21 @@ export function catalogEndpoints(core: ServerCore) {
           NodeServices:
             found === null
               ? { Node: null, Services: null }
-              : { Node: found.Node, Services: filterList(request.Filter, serviceSelectable, orNil(found.Services ?? [])) },
+              : {
+                  Node: found.Node,
+                  Services: filterList(request.Filter, serviceSelectable, orNil(found.Services ?? [])),
+                },
         }),
       );
     },
     "Catalog.GatewayServices": (request, call) => {
       if (request.ServiceName === "") throw new InvalidRequestError("Must provide gateway name");
-      return core.read(request, call, (view) => gatewayServices(view, request.ServiceName), (all) => ({ Services: orNil(all) }));
+      return core.read(
+        request,
+        call,
+        (view) => gatewayServices(view, request.ServiceName),
+        (all) => ({ Services: orNil(all) }),
+      );
     },
   } satisfies Partial<Handlers>;
 }

@@ -6,24 +6,32 @@ import { RaftRemovePeerRequest } from "../model/operator.ts";
 import { systemClock } from "../ports/clock.ts";
 import { noMetrics } from "../ports/metrics.ts";
 import { RpcPool } from "../rpc/pool.ts";
-import { loopback, testServer, type TestServer, until } from "./test-cluster.ts";
+import { loopback, type TestServer, testServer, until } from "./test-cluster.ts";
 
 const Datacenter = "dc1";
 const dc = DCSpecificRequest.make({ Datacenter });
 const servers: TestServer[] = [];
 
 const put = (t: TestServer, Key: string, text: string): Promise<boolean> =>
-  t.server.rpc("KVS.Apply", KVSRequest.make({ Datacenter, Op: "set", DirEnt: DirEntry.make({ Key, Value: Buffer.from(text) }) }));
+  t.server.rpc(
+    "KVS.Apply",
+    KVSRequest.make({ Datacenter, Op: "set", DirEnt: DirEntry.make({ Key, Value: Buffer.from(text) }) }),
+  );
 const get = (t: TestServer, Key: string, more: Partial<KeyRequest> = {}) =>
   t.server.rpc("KVS.Get", KeyRequest.make({ Datacenter, Key, ...more }));
-const text = (reply: Awaited<ReturnType<typeof get>>): string => Buffer.from(reply.Entries?.[0]?.Value ?? []).toString();
+const text = (reply: Awaited<ReturnType<typeof get>>): string =>
+  Buffer.from(reply.Entries?.[0]?.Value ?? []).toString();
 const leaderOf = (list: readonly TestServer[]): TestServer | undefined => list.find((t) => t.server.isLeader);
 const serfHealth = async (t: TestServer, Node: string): Promise<string | undefined> =>
-  (await t.server.rpc("Health.NodeChecks", NodeSpecificRequest.make({ Datacenter, Node }))).HealthChecks?.find((c) => c!.CheckID === "serfHealth")?.Status;
-const raftServers = async (t: TestServer) => (await t.server.rpc("Operator.RaftGetConfiguration", dc)).Servers!.map((s) => s!);
+  (
+    await t.server.rpc("Health.NodeChecks", NodeSpecificRequest.make({ Datacenter, Node }))
+  ).HealthChecks?.find((c) => c!.CheckID === "serfHealth")?.Status;
+const raftServers = async (t: TestServer) =>
+  (await t.server.rpc("Operator.RaftGetConfiguration", dc)).Servers!.map((s) => s!);
 
 before(async () => {
-  for (const n of [1, 2, 3]) servers.push(testServer({ name: `s${n}`, ip: loopback(2, n), expect: 3, wan: true }));
+  for (const n of [1, 2, 3])
+    servers.push(testServer({ name: `s${n}`, ip: loopback(2, n), expect: 3, wan: true }));
   for (const t of servers) await t.server.start();
 });
 after(async () => {
@@ -31,7 +39,12 @@ after(async () => {
 });
 
 test("without a leader a server holds requests, and answers Status.Peers with nothing", async () => {
-  const alone = testServer({ name: "alone", ip: loopback(2, 99), expect: 3, override: { rpcHoldTimeoutMs: 100 } });
+  const alone = testServer({
+    name: "alone",
+    ip: loopback(2, 99),
+    expect: 3,
+    override: { rpcHoldTimeoutMs: 100 },
+  });
   await alone.server.start();
   try {
     assert.deepEqual(await alone.server.rpc("Status.Peers", dc), []);
@@ -71,7 +84,10 @@ test("writes at any server reach the leader and all see them", async () => {
 
 test("a stale read is served by a follower with its age", async () => {
   const follower = servers.find((t) => !t.server.isLeader)!;
-  await until("the replicated value", async () => text(await get(follower, "from/0", { AllowStale: true })) === "0");
+  await until(
+    "the replicated value",
+    async () => text(await get(follower, "from/0", { AllowStale: true })) === "0",
+  );
   const reply = await get(follower, "from/0", { AllowStale: true });
   assert.equal(reply.KnownLeader, true);
   assert.ok(reply.LastContact >= 0n && reply.LastContact < 1_000_000_000n);
@@ -110,7 +126,10 @@ test("requests during an election wait for the next leader", async () => {
     await put(t, `after/${i}`, "x");
   }
   assert.ok(leaderOf(rest) !== undefined);
-  await until("the dead server's node critical or gone", async () => (await serfHealth(rest[0]!, nameOf(leader))) !== "passing");
+  await until(
+    "the dead server's node critical or gone",
+    async () => (await serfHealth(rest[0]!, nameOf(leader))) !== "passing",
+  );
 });
 const nameOf = (t: TestServer): string => t.lan.localMember().name;
 
@@ -119,7 +138,11 @@ test("a new server is added without a vote, then promoted, and the dead one goes
   servers.push(late);
   await late.server.start();
   await late.lan.join([servers[0]!.ip]);
-  await until("s4 a voter", async () => (await raftServers(servers[0]!)).some((s) => s.Node === "s4" && s.Voter), 15_000);
+  await until(
+    "s4 a voter",
+    async () => (await raftServers(servers[0]!)).some((s) => s.Node === "s4" && s.Voter),
+    15_000,
+  );
   await until("three peers again", async () => (await raftServers(servers[0]!)).length === 3, 15_000);
   assert.equal(text(await get(late, "after/0")), "x");
 });
@@ -141,16 +164,26 @@ test("a leaving leader removes itself and the other takes over", async () => {
   await assert.rejects(put(leader, "late", "x"), { message: "No cluster leader" });
   await leader.server.shutdown();
   servers.splice(servers.indexOf(leader), 1);
-  await until("the other leads alone", async () => other.server.isLeader && (await raftServers(other)).length === 1);
+  await until(
+    "the other leads alone",
+    async () => other.server.isLeader && (await raftServers(other)).length === 1,
+  );
   assert.equal(text(await get(other, "after/0")), "x");
 });
 
 test("a peer that is not there cannot be removed", async () => {
   const [t] = servers;
   const remove = (by: "ID" | "Address", value: string) =>
-    t!.server.rpc(by === "ID" ? "Operator.RaftRemovePeerByID" : "Operator.RaftRemovePeerByAddress", RaftRemovePeerRequest.make({ Datacenter, [by]: value }));
-  await assert.rejects(remove("ID", "nope"), { message: 'id "nope" was not found in the Raft configuration' });
-  await assert.rejects(remove("Address", "1.2.3.4:8300"), { message: 'address "1.2.3.4:8300" was not found in the Raft configuration' });
+    t!.server.rpc(
+      by === "ID" ? "Operator.RaftRemovePeerByID" : "Operator.RaftRemovePeerByAddress",
+      RaftRemovePeerRequest.make({ Datacenter, [by]: value }),
+    );
+  await assert.rejects(remove("ID", "nope"), {
+    message: 'id "nope" was not found in the Raft configuration',
+  });
+  await assert.rejects(remove("Address", "1.2.3.4:8300"), {
+    message: 'address "1.2.3.4:8300" was not found in the Raft configuration',
+  });
 });
 
 test("the port refuses what the original refuses", async () => {
@@ -158,9 +191,19 @@ test("the port refuses what the original refuses", async () => {
   const address = `${servers[0]!.ip}:8300`;
   try {
     assert.deepEqual(await pool.call(address, "Status.Ping", {}), {});
-    await assert.rejects(pool.call(address, "ACL.TokenList", { ...dc, IncludeLocal: true, IncludeGlobal: true, Policy: "", Role: "", AuthMethod: "" }), {
-      message: "rpc error making call: ACL support disabled",
-    });
+    await assert.rejects(
+      pool.call(address, "ACL.TokenList", {
+        ...dc,
+        IncludeLocal: true,
+        IncludeGlobal: true,
+        Policy: "",
+        Role: "",
+        AuthMethod: "",
+      }),
+      {
+        message: "rpc error making call: ACL support disabled",
+      },
+    );
     await assert.rejects(pool.call(address, "ConnectCA.Roots", dc), {
       message: "rpc error making call: Connect must be enabled in order to use this endpoint",
     });

@@ -1,5 +1,5 @@
 /** What a config entry must be like before it is logged: defaults first, then checks with Consul 1.8.7's texts. Pure. */
-import type { ConfigEntry } from "../model/config-entry-box.ts";
+
 import type {
   IngressGatewayConfigEntry,
   ServiceResolverConfigEntry,
@@ -7,6 +7,7 @@ import type {
   ServiceSplitterConfigEntry,
   TerminatingGatewayConfigEntry,
 } from "../model/config-entry.ts";
+import type { ConfigEntry } from "../model/config-entry-box.ts";
 import { InvalidRequestError } from "./errors.ts";
 
 const refuse = (text: string): never => {
@@ -31,7 +32,11 @@ export function normalizeConfigEntry(entry: ConfigEntry): ConfigEntry {
       const e = entry as IngressGatewayConfigEntry;
       return {
         ...e,
-        Listeners: e.Listeners?.map((l) => ({ ...l, Protocol: l.Protocol === "" ? "tcp" : l.Protocol.toLowerCase() })) ?? null,
+        Listeners:
+          e.Listeners?.map((l) => ({
+            ...l,
+            Protocol: l.Protocol === "" ? "tcp" : l.Protocol.toLowerCase(),
+          })) ?? null,
       };
     }
     default:
@@ -96,7 +101,10 @@ function checkRouter(entry: ServiceRouterConfigEntry): void {
         methods.add(m);
       }
     }
-    if ((route.Destination?.PrefixRewrite ?? "") !== "" && (http === null || (http.PathExact === "" && http.PathPrefix === "")))
+    if (
+      (route.Destination?.PrefixRewrite ?? "") !== "" &&
+      (http === null || (http.PathExact === "" && http.PathPrefix === ""))
+    )
       refuse(`${where} cannot make use of PrefixRewrite without configuring either PathExact or PathPrefix`);
   }
 }
@@ -131,29 +139,53 @@ function checkResolver(entry: ServiceResolverConfigEntry): void {
   const { Redirect: redirect, Failover: failover } = entry;
   if (redirect !== null) {
     if ((failover?.size ?? 0) > 0) refuse("Redirect and Failover cannot both be set");
-    if (redirect.Service === "" && redirect.ServiceSubset === "" && redirect.Namespace === "" && redirect.Datacenter === "")
+    if (
+      redirect.Service === "" &&
+      redirect.ServiceSubset === "" &&
+      redirect.Namespace === "" &&
+      redirect.Datacenter === ""
+    )
       refuse("Redirect is empty");
     if (redirect.Service === "" && redirect.ServiceSubset !== "")
       refuse("Redirect.ServiceSubset defined without Redirect.Service");
     if (redirect.Service === "" && redirect.Namespace !== "")
       refuse("Redirect.Namespace defined without Redirect.Service");
-    if (redirect.Service === entry.Name && redirect.ServiceSubset !== "" && !subsets.has(redirect.ServiceSubset))
-      refuse(`Redirect.ServiceSubset ${JSON.stringify(redirect.ServiceSubset)} isn't a valid subset of ${JSON.stringify(entry.Name)}`);
+    if (
+      redirect.Service === entry.Name &&
+      redirect.ServiceSubset !== "" &&
+      !subsets.has(redirect.ServiceSubset)
+    )
+      refuse(
+        `Redirect.ServiceSubset ${JSON.stringify(redirect.ServiceSubset)} isn't a valid subset of ${JSON.stringify(entry.Name)}`,
+      );
   }
   for (const [subset, f] of failover ?? []) {
     const where = `Bad Failover[${JSON.stringify(subset)}]`;
     if (subset !== "*" && !subsets.has(subset)) refuse(`${where}: not a valid subset`);
-    if (f.Service === "" && f.ServiceSubset === "" && f.Namespace === "" && (f.Datacenters ?? []).length === 0)
+    if (
+      f.Service === "" &&
+      f.ServiceSubset === "" &&
+      f.Namespace === "" &&
+      (f.Datacenters ?? []).length === 0
+    )
       refuse(`${where} one of Service, ServiceSubset, Namespace, or Datacenters is required`);
-    if (f.ServiceSubset !== "" && (f.Service === "" || f.Service === entry.Name) && !subsets.has(f.ServiceSubset))
-      refuse(`${where}.ServiceSubset ${JSON.stringify(f.ServiceSubset)} is not a valid subset of ${JSON.stringify(entry.Name)}`);
+    if (
+      f.ServiceSubset !== "" &&
+      (f.Service === "" || f.Service === entry.Name) &&
+      !subsets.has(f.ServiceSubset)
+    )
+      refuse(
+        `${where}.ServiceSubset ${JSON.stringify(f.ServiceSubset)} is not a valid subset of ${JSON.stringify(entry.Name)}`,
+      );
     if ((f.Datacenters ?? []).includes("")) refuse(`${where}.Datacenters: found empty datacenter`);
   }
-  if (entry.ConnectTimeout < 0n) refuse(`Bad ConnectTimeout '${Number(entry.ConnectTimeout) / 1e9}s', must be >= 0`);
+  if (entry.ConnectTimeout < 0n)
+    refuse(`Bad ConnectTimeout '${Number(entry.ConnectTimeout) / 1e9}s', must be >= 0`);
 }
 
 const INGRESS_PROTOCOLS = new Set(["tcp", "http", "http2", "grpc"]);
-const HOST_LABELS = /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?$/;
+const HOST_LABELS =
+  /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?$/;
 
 function checkIngress(entry: IngressGatewayConfigEntry): void {
   const ports = new Set<number>();
@@ -162,19 +194,23 @@ function checkIngress(entry: IngressGatewayConfigEntry): void {
     if (ports.has(l.Port)) refuse(`port ${l.Port} declared on two listeners`);
     ports.add(l.Port);
     if (!INGRESS_PROTOCOLS.has(l.Protocol))
-      refuse(`protocol must be 'tcp', 'http', 'http2', or 'grpc'. '${l.Protocol}' is an unsupported protocol`);
+      refuse(
+        `protocol must be 'tcp', 'http', 'http2', or 'grpc'. '${l.Protocol}' is an unsupported protocol`,
+      );
     const services = l.Services ?? [];
     if (services.length === 0) refuse(`No service declared for listener with port ${l.Port}`);
     if (services.length > 1 && l.Protocol === "tcp")
       refuse(`Multiple services per listener are only supported for protocol = 'http' ${on}`);
     const hosts = new Set<string>();
     for (const s of services) {
-      if (s.Name === "*" && l.Protocol === "tcp") refuse(`Wildcard service name is only valid for protocol = 'http' ${on}`);
+      if (s.Name === "*" && l.Protocol === "tcp")
+        refuse(`Wildcard service name is only valid for protocol = 'http' ${on}`);
       if (s.Name === "") refuse(`Service name cannot be blank ${on}`);
       const given = s.Hosts ?? [];
       if (given.length > 0 && l.Protocol === "tcp")
         refuse(`Associating hosts to a service is not supported for the ${l.Protocol} protocol ${on}`);
-      if (given.length > 0 && s.Name === "*") refuse(`Associating hosts to a wildcard service is not supported ${on}`);
+      if (given.length > 0 && s.Name === "*")
+        refuse(`Associating hosts to a wildcard service is not supported ${on}`);
       for (const host of given) {
         if (hosts.has(host)) refuse(`Hosts must be unique within a specific listener ${on}`);
         hosts.add(host);
@@ -187,12 +223,15 @@ function checkIngress(entry: IngressGatewayConfigEntry): void {
 function checkHost(host: string, tls: boolean): void {
   if (host === "*") {
     // Certificates cannot stand for every name.
-    if (tls) refuse(`Host ${JSON.stringify(host)} is not valid, wildcard host is not allowed when TLS is enabled`);
+    if (tls)
+      refuse(`Host ${JSON.stringify(host)} is not valid, wildcard host is not allowed when TLS is enabled`);
     return;
   }
   const bare = host.startsWith("*.") ? host.slice(2) : host;
   if (bare.includes("*"))
-    refuse(`Host ${JSON.stringify(host)} is not valid, a wildcard specifier is only allowed as the leftmost label`);
+    refuse(
+      `Host ${JSON.stringify(host)} is not valid, a wildcard specifier is only allowed as the leftmost label`,
+    );
   if (!HOST_LABELS.test(bare)) refuse(`Host ${JSON.stringify(host)} must be a valid DNS hostname`);
 }
 
@@ -200,11 +239,17 @@ function checkTerminating(entry: TerminatingGatewayConfigEntry): void {
   const seen = new Set<string>();
   for (const s of entry.Services ?? []) {
     if (s.Name === "") refuse("Service name cannot be blank.");
-    if (seen.has(s.Name)) refuse(`Service ${JSON.stringify(s.Name)} was specified more than once within a namespace`);
+    if (seen.has(s.Name))
+      refuse(`Service ${JSON.stringify(s.Name)} was specified more than once within a namespace`);
     seen.add(s.Name);
     const some = s.CAFile !== "" || s.CertFile !== "" || s.KeyFile !== "";
     const mutual = s.CertFile !== "" && s.KeyFile !== "";
-    if (some && (s.CAFile === "" || (s.CertFile !== "") !== (s.KeyFile !== "") || (!mutual && s.CertFile !== "")))
-      refuse(`Service ${JSON.stringify(s.Name)} must have a CertFile, CAFile, and KeyFile specified for TLS origination`);
+    if (
+      some &&
+      (s.CAFile === "" || (s.CertFile !== "") !== (s.KeyFile !== "") || (!mutual && s.CertFile !== ""))
+    )
+      refuse(
+        `Service ${JSON.stringify(s.Name)} must have a CertFile, CAFile, and KeyFile specified for TLS origination`,
+      );
   }
 }

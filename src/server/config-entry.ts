@@ -1,6 +1,7 @@
 /** ConfigEntry.*: settings of services and proxies, written in the primary datacenter. */
-import { type ConfigEntry, configEntryType } from "../model/config-entry-box.ts";
+
 import type { ProxyConfigEntry, ServiceConfigEntry, UpstreamConfig } from "../model/config-entry.ts";
+import { type ConfigEntry, configEntryType } from "../model/config-entry-box.ts";
 import { configEntries, configEntry } from "../state/config-entry.ts";
 import type { StateView } from "../state/tracked-read.ts";
 import type { GoValue } from "../wire/schema.ts";
@@ -36,8 +37,12 @@ export function configEntryEndpoints(core: ServerCore) {
       if (typeof protocol === "string" && protocol !== "")
         configs.push({ Upstream: { ID }, Config: new Map<string, GoValue>([["protocol", protocol]]) });
     }
-    const gateway = service !== undefined && service.MeshGateway.Mode !== "" ? service.MeshGateway : proxy?.MeshGateway;
-    const expose = service !== undefined && (service.Expose.Checks || service.Expose.Paths !== null) ? service.Expose : proxy?.Expose;
+    const gateway =
+      service !== undefined && service.MeshGateway.Mode !== "" ? service.MeshGateway : proxy?.MeshGateway;
+    const expose =
+      service !== undefined && (service.Expose.Checks || service.Expose.Paths !== null)
+        ? service.Expose
+        : proxy?.Expose;
     return {
       index,
       value: {
@@ -80,7 +85,13 @@ export function configEntryEndpoints(core: ServerCore) {
         (Entries) => ({ Kind: request.Kind, Entries }),
       );
     },
-    "ConfigEntry.ListAll": (request, call) => core.read(request, call, (view) => configEntries(view), (Entries) => ({ Entries })),
+    "ConfigEntry.ListAll": (request, call) =>
+      core.read(
+        request,
+        call,
+        (view) => configEntries(view),
+        (Entries) => ({ Entries }),
+      ),
     "ConfigEntry.ResolveServiceConfig": (request, call) => {
       // Agents of 1.8 name upstreams by ID and get a list; older ones by name and get a map.
       const byId = (request.UpstreamIDs ?? []).length > 0;
@@ -91,7 +102,8 @@ export function configEntryEndpoints(core: ServerCore) {
         (view) => resolve(view, request.Name, names),
         ({ configs, ...rest }) => ({
           ...rest,
-          UpstreamConfigs: byId || configs.length === 0 ? null : new Map(configs.map((c) => [c.Upstream.ID, c.Config])),
+          UpstreamConfigs:
+            byId || configs.length === 0 ? null : new Map(configs.map((c) => [c.Upstream.ID, c.Config])),
           UpstreamIDConfigs: byId && configs.length > 0 ? configs : null,
         }),
       );

@@ -41,7 +41,7 @@ export interface ServerOptions {
   readonly leaveDrainTimeMs: number;
   readonly rpcHandshakeTimeoutMs: number;
   readonly rpcMaxConnsPerClient: number;
-  /** Longest that a failed node's entry stays (only for logging; the pools reap). */
+  /** What a new cluster's autopilot configuration is made of; an existing one stays as it is. */
   readonly autopilot: {
     readonly cleanupDeadServers: boolean;
     readonly lastContactThresholdMs: number;

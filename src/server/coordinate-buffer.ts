@@ -1,6 +1,10 @@
 /** Coordinate updates wait here, newest per node and segment, and go into the log in batches. Pure. */
 import type { Coordinate } from "../model/coordinate.ts";
-import { COORDINATE_ENTRIES_PER_FLUSH_MAX, COORDINATES_BUFFERED_MAX, COORDINATES_PER_ENTRY_MAX } from "./limits.ts";
+import {
+  COORDINATE_ENTRIES_PER_FLUSH_MAX,
+  COORDINATES_BUFFERED_MAX,
+  COORDINATES_PER_ENTRY_MAX,
+} from "./limits.ts";
 
 export class CoordinateBuffer {
   readonly #updates = new Map<string, Coordinate>();
@@ -21,7 +25,11 @@ export class CoordinateBuffer {
     const all = [...this.#updates.values()];
     this.#updates.clear();
     const batches: Coordinate[][] = [];
-    for (let i = 0; i < all.length && batches.length < COORDINATE_ENTRIES_PER_FLUSH_MAX; i += COORDINATES_PER_ENTRY_MAX)
+    for (
+      let i = 0;
+      i < all.length && batches.length < COORDINATE_ENTRIES_PER_FLUSH_MAX;
+      i += COORDINATES_PER_ENTRY_MAX
+    )
       batches.push(all.slice(i, i + COORDINATES_PER_ENTRY_MAX));
     return batches;
   }

@@ -27,14 +27,25 @@ export function coordinateEndpoints(core: ServerCore) {
     "Coordinate.Update": (request) => {
       const { Coord } = request;
       if (Coord === null || !isFiniteCoordinate(Coord)) throw new InvalidRequestError("invalid coordinate");
-      if ((Coord.Vec ?? []).length !== COORDINATE_DIMENSIONS) throw new InvalidRequestError("incompatible coordinate");
+      if ((Coord.Vec ?? []).length !== COORDINATE_DIMENSIONS)
+        throw new InvalidRequestError("incompatible coordinate");
       core.coordinates.add({ Node: request.Node, Segment: request.Segment, Coord });
       return {};
     },
     "Coordinate.ListDatacenters": () => datacenterMaps(core),
     "Coordinate.ListNodes": (request, call) =>
-      core.read(request, call, (view) => coordinates(view), (all) => ({ Coordinates: orNil(all) })),
+      core.read(
+        request,
+        call,
+        (view) => coordinates(view),
+        (all) => ({ Coordinates: orNil(all) }),
+      ),
     "Coordinate.Node": (request, call) =>
-      core.read(request, call, (view) => nodeCoordinates(view, request.Node), (all) => ({ Coordinates: orNil(all) })),
+      core.read(
+        request,
+        call,
+        (view) => nodeCoordinates(view, request.Node),
+        (all) => ({ Coordinates: orNil(all) }),
+      ),
   } satisfies Partial<Handlers>;
 }

@@ -39,11 +39,18 @@ export interface ServerCore {
    */
   commit<K extends CommandKind>(kind: K, body: CommandBody<K>): Promise<unknown>;
   /** Answers a read: consistency, blocking, then `shape` makes the reply's body, to which the query metadata is added. */
-  read<T, R extends object>(request: ReadOptions, call: Call, query: Query<T>, shape: (value: T) => R): Promise<R & QueryMeta>;
+  read<T, R extends object>(
+    request: ReadOptions,
+    call: Call,
+    query: Query<T>,
+    shape: (value: T) => R,
+  ): Promise<R & QueryMeta>;
   /** Metadata of an answer that is given now, without an index. */
   queryMeta(): QueryMeta;
   /** Confirms that this server still leads and has applied everything before its term. */
   consistentRead(): Promise<void>;
+  /** Resolves when a default read here sees every acknowledged write; undefined: it does already. */
+  leaderRead(): Promise<void> | undefined;
   /** Servers of this datacenter by gossip, in any status. */
   servers(): readonly ServerInfo[];
   minRaftVersion(): number;

@@ -9,7 +9,7 @@ import type { Metrics } from "../ports/metrics.ts";
 import type { Random } from "../ports/random.ts";
 import type { CallOptions } from "../rpc/pool.ts";
 import { ServerError } from "./errors.ts";
-import { mayRetry, retryDelayMs, route, type Routed, type RoutingState } from "./forwarding.ts";
+import { mayRetry, type Routed, type RoutingState, retryDelayMs, route } from "./forwarding.ts";
 
 /** One call on its way. */
 export interface Call {
@@ -53,26 +53,44 @@ export class Dispatcher {
   readonly #random: Random;
   readonly #metrics: Metrics;
 
-  constructor(parts: DispatcherParts, ports: { readonly clock: Clock; readonly random: Random; readonly metrics: Metrics }) {
+  constructor(
+    parts: DispatcherParts,
+    ports: { readonly clock: Clock; readonly random: Random; readonly metrics: Metrics },
+  ) {
     this.#parts = parts;
     this.#clock = ports.clock;
     this.#random = ports.random;
     this.#metrics = ports.metrics;
   }
 
-  async dispatch<M extends MethodName>(method: M, asked: MethodRequest<M>, call: Call): Promise<MethodReply<M>> {
+  async dispatch<M extends MethodName>(
+    method: M,
+    asked: MethodRequest<M>,
+    call: Call,
+  ): Promise<MethodReply<M>> {
     const { scope } = rpcMethods[method];
     let request = asked;
     // Only the primary datacenter's leader writes what is one for all datacenters.
-    if (scope === "primary") request = { ...(asked as object), Datacenter: this.#parts.primaryDatacenter } as MethodRequest<M>;
+    if (scope === "primary")
+      request = { ...(asked as object), Datacenter: this.#parts.primaryDatacenter } as MethodRequest<M>;
     const routed = request as unknown as Routed;
     let holdUntil: number | undefined;
     for (;;) {
       const where = route(scope, routed, this.#parts.routing());
       let failure: Error;
       switch (where.kind) {
-        case "local":
-          return (this.#parts.handlers[method] as unknown as Handler<M>)(request, call);
+        case "local": {
+          const handler = this.#parts.handlers[method] as unknown as Handler<M>;
+          if (scope === "local" || scope === "dc" || !isRead(request)) return handler(request, call);
+          try {
+            return await handler(request, call);
+          } catch (error) {
+            // Lost the leadership while reading: nothing has happened, the next leader can answer.
+            if (!(error instanceof ServerError) || error.code !== "noLeader") throw error;
+            failure = error;
+            break;
+          }
+        }
         case "datacenter":
           return this.callDatacenter(where.datacenter, method, request, call);
         case "no-leader":

@@ -16,7 +16,8 @@ export function federationEndpoints(core: ServerCore) {
         throw new InvalidRequestError("invalid request: missing federation state datacenter");
       if (request.Op !== "upsert" && request.Op !== "delete")
         throw new InvalidRequestError(`Invalid federation state operation: ${request.Op}`);
-      const UpdatedAt = state.UpdatedAt === TIME_ZERO ? BigInt(core.clock.wall()) * NS_PER_MS : state.UpdatedAt;
+      const UpdatedAt =
+        state.UpdatedAt === TIME_ZERO ? BigInt(core.clock.wall()) * NS_PER_MS : state.UpdatedAt;
       const result = await core.commit("federationState", {
         ...request,
         State: request.Op === "upsert" ? { ...state, UpdatedAt } : state,
@@ -36,7 +37,8 @@ export function federationEndpoints(core: ServerCore) {
       core.read(request, call, federationStates, (states) => {
         const DatacenterNodes = new Map<string, readonly CheckServiceNode[]>();
         for (const s of states)
-          if (s.MeshGateways !== null && s.MeshGateways.length > 0) DatacenterNodes.set(s.Datacenter, s.MeshGateways);
+          if (s.MeshGateways !== null && s.MeshGateways.length > 0)
+            DatacenterNodes.set(s.Datacenter, s.MeshGateways);
         return { DatacenterNodes };
       }),
   } satisfies Partial<Handlers>;

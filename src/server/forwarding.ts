@@ -36,8 +36,10 @@ export type Route =
 export function route(scope: MethodScope, request: Routed, state: RoutingState): Route {
   if (scope === "local") return { kind: "local" };
   // An empty datacenter is foreign to forwarded methods (agents always fill it), but ours to Status.*.
-  const foreign = scope === "dc" && request.Datacenter === "" ? false : request.Datacenter !== state.datacenter;
-  if (foreign && request.Datacenter !== undefined) return { kind: "datacenter", datacenter: request.Datacenter };
+  const foreign =
+    scope === "dc" && request.Datacenter === "" ? false : request.Datacenter !== state.datacenter;
+  if (foreign && request.Datacenter !== undefined)
+    return { kind: "datacenter", datacenter: request.Datacenter };
   if (scope === "dc") return { kind: "local" };
   if (request.AllowStale === true && state.hadLeader) return { kind: "local" };
   if (state.leaving) return { kind: "no-leader" };

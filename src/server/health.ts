@@ -1,5 +1,5 @@
 /** Health.*: checks, and service instances with their health. */
-import { satisfiesMeta } from "../state/service-query.ts";
+
 import {
   checksInState,
   connectServiceHealth,
@@ -8,6 +8,7 @@ import {
   serviceChecks,
   serviceHealth,
 } from "../state/health.ts";
+import { satisfiesMeta } from "../state/service-query.ts";
 import { tagsOf } from "./catalog.ts";
 import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./dispatcher.ts";
@@ -25,7 +26,12 @@ export function healthEndpoints(core: ServerCore) {
         call,
         (view) => checksInState(view, request.State, request.NodeMetaFilters),
         (all) => ({
-          HealthChecks: nearestFirst(core, request.Source, filterList(request.Filter, checkSelectable, orNil(all)), (c) => c.Node),
+          HealthChecks: nearestFirst(
+            core,
+            request.Source,
+            filterList(request.Filter, checkSelectable, orNil(all)),
+            (c) => c.Node,
+          ),
         }),
       ),
     "Health.NodeChecks": (request, call) =>
@@ -42,7 +48,12 @@ export function healthEndpoints(core: ServerCore) {
         call,
         (view) => serviceChecks(view, request.ServiceName, request.NodeMetaFilters),
         (all) => ({
-          HealthChecks: nearestFirst(core, request.Source, filterList(request.Filter, checkSelectable, orNil(all)), (c) => c.Node),
+          HealthChecks: nearestFirst(
+            core,
+            request.Source,
+            filterList(request.Filter, checkSelectable, orNil(all)),
+            (c) => c.Node,
+          ),
         }),
       );
     },
@@ -59,14 +70,18 @@ export function healthEndpoints(core: ServerCore) {
         },
         (found) => {
           const { NodeMetaFilters: meta } = request;
-          const kept = meta === null || meta.size === 0 ? found : found.filter((s) => satisfiesMeta(s.Node?.Meta ?? null, meta));
+          const kept =
+            meta === null || meta.size === 0
+              ? found
+              : found.filter((s) => satisfiesMeta(s.Node?.Meta ?? null, meta));
           const filtered = filterList(request.Filter, checkServiceNodeSelectable, orNil(kept));
           return { Nodes: nearestFirst(core, request.Source, filtered, (s) => s.Node?.Node ?? "") };
         },
       );
       const kind = request.Connect ? "connect" : request.Ingress ? "ingress" : "service";
       core.metrics.count(`health.${kind}.query`, 1, { service: name });
-      if ((reply.Nodes ?? []).length === 0) core.metrics.count(`health.${kind}.not-found`, 1, { service: name });
+      if ((reply.Nodes ?? []).length === 0)
+        core.metrics.count(`health.${kind}.not-found`, 1, { service: name });
       return reply;
     },
   } satisfies Partial<Handlers>;

@@ -1,7 +1,13 @@
 /** Intention.*: which service may connect to which. */
 import type { Intention, IntentionQueryCheck, IntentionRequest } from "../model/connect.ts";
 import { uuid } from "../ports/random.ts";
-import { intentionById, intentionHash, intentionList, intentionMatch, precedence } from "../state/intention.ts";
+import {
+  intentionById,
+  intentionHash,
+  intentionList,
+  intentionMatch,
+  precedence,
+} from "../state/intention.ts";
 import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./dispatcher.ts";
 import { InvalidRequestError } from "./errors.ts";
@@ -105,14 +111,19 @@ export function intentionEndpoints(core: ServerCore) {
       );
     },
     "Intention.List": (request, call) =>
-      core.read(request, call, intentionList, (all) => ({ Intentions: filterList(request.Filter, intentionSelectable, all) })),
+      core.read(request, call, intentionList, (all) => ({
+        Intentions: filterList(request.Filter, intentionSelectable, all),
+      })),
     "Intention.Match": (request, call) => {
       const { Match: match } = request;
       if (match === null) throw new InvalidRequestError("Match must be specified on args");
       const { Type: type } = match;
       if (type !== "source" && type !== "destination")
         throw new InvalidRequestError(`'by' parameter must be one of 'source' or 'destination'`);
-      const entries = (match.Entries ?? []).map((e) => ({ Namespace: e.Namespace || DEFAULT_NAMESPACE, Name: e.Name }));
+      const entries = (match.Entries ?? []).map((e) => ({
+        Namespace: e.Namespace || DEFAULT_NAMESPACE,
+        Name: e.Name,
+      }));
       return core.read(
         request,
         call,

@@ -16,16 +16,27 @@ export function internalEndpoints(core: ServerCore) {
     "Internal.EventFire": (request) => {
       const meta = core.queryMeta();
       try {
-        core.lan.userEvent(`${USER_EVENT_PREFIX}${request.Name}`, request.Payload ?? new Uint8Array(), { coalesce: false });
+        core.lan.userEvent(`${USER_EVENT_PREFIX}${request.Name}`, request.Payload ?? new Uint8Array(), {
+          coalesce: false,
+        });
       } catch (error) {
-        throw new InvalidRequestError(multiErrorText([`error broadcasting event to segment "": ${errorText(error)}`]));
+        throw new InvalidRequestError(
+          multiErrorText([`error broadcasting event to segment "": ${errorText(error)}`]),
+        );
       }
       return meta;
     },
     "Internal.NodeInfo": (request, call) =>
-      core.read(request, call, (view) => nodeInfo(view, request.Node), (all) => ({ Dump: orNil(all) })),
+      core.read(
+        request,
+        call,
+        (view) => nodeInfo(view, request.Node),
+        (all) => ({ Dump: orNil(all) }),
+      ),
     "Internal.NodeDump": (request, call) =>
-      core.read(request, call, nodeDump, (all) => ({ Dump: filterList(request.Filter, nodeInfoSelectable, orNil(all)) })),
+      core.read(request, call, nodeDump, (all) => ({
+        Dump: filterList(request.Filter, nodeInfoSelectable, orNil(all)),
+      })),
     "Internal.ServiceDump": (request, call) =>
       core.read(
         request,
@@ -35,8 +46,12 @@ export function internalEndpoints(core: ServerCore) {
       ),
     "Internal.GatewayServiceDump": (request, call) => {
       if (request.ServiceName === "") throw new InvalidRequestError("Must provide gateway name");
-      return core.read(request, call, (view) => gatewayServiceDump(view, request.ServiceName), (all) => ({ Dump: orNil(all) }));
+      return core.read(
+        request,
+        call,
+        (view) => gatewayServiceDump(view, request.ServiceName),
+        (all) => ({ Dump: orNil(all) }),
+      );
     },
   } satisfies Partial<Handlers>;
 }
-

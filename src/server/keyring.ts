@@ -17,7 +17,12 @@ function poolError(r: KeyResponse): string {
 }
 
 export function keyringEndpoints(core: ServerCore) {
-  async function inPool(pool: SerfPool, operation: KeyOperation, request: KeyringRequest, WAN: boolean): Promise<KeyringResponse> {
+  async function inPool(
+    pool: SerfPool,
+    operation: KeyOperation,
+    request: KeyringRequest,
+    WAN: boolean,
+  ): Promise<KeyringResponse> {
     const base = { WAN, Datacenter: core.options.datacenter, Segment: "" };
     try {
       const r = await pool.keyOperation(operation, request.Key, request.RelayFactor);
@@ -35,10 +40,20 @@ export function keyringEndpoints(core: ServerCore) {
   }
 
   /** The other datacenters answer for themselves; one that cannot be reached fails the whole. */
-  async function elsewhere(request: KeyringRequest, call: Call): Promise<readonly (KeyringResponse | null)[]> {
+  async function elsewhere(
+    request: KeyringRequest,
+    call: Call,
+  ): Promise<readonly (KeyringResponse | null)[]> {
     const others = core.datacenters().filter((dc) => dc !== core.options.datacenter);
     const replies = await Promise.all(
-      others.map((Datacenter) => core.callDatacenter(Datacenter, "Internal.KeyringOperation", { ...request, Datacenter, Forwarded: true }, call)),
+      others.map((Datacenter) =>
+        core.callDatacenter(
+          Datacenter,
+          "Internal.KeyringOperation",
+          { ...request, Datacenter, Forwarded: true },
+          call,
+        ),
+      ),
     );
     return replies.flatMap((r) => r.Responses ?? []);
   }
@@ -46,7 +61,8 @@ export function keyringEndpoints(core: ServerCore) {
   return {
     "Internal.KeyringOperation": async (request, call) => {
       const { Operation: operation } = request;
-      if (!isOperation(operation)) throw new InvalidRequestError(`unknown keyring operation ${JSON.stringify(operation)}`);
+      if (!isOperation(operation))
+        throw new InvalidRequestError(`unknown keyring operation ${JSON.stringify(operation)}`);
       if (request.LocalOnly && operation !== "list")
         throw new InvalidRequestError("argument error: LocalOnly can only be used for List operations");
       const responses: (KeyringResponse | null)[] = [];

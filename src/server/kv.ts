@@ -28,10 +28,25 @@ export function kvEndpoints(core: ServerCore) {
       return result === true;
     },
     "KVS.Get": (request, call) =>
-      core.read(request, call, (view) => kvGet(view, request.Key), (entry) => ({ Entries: entry === undefined ? null : [entry] })),
+      core.read(
+        request,
+        call,
+        (view) => kvGet(view, request.Key),
+        (entry) => ({ Entries: entry === undefined ? null : [entry] }),
+      ),
     "KVS.List": (request, call) =>
-      core.read(request, call, (view) => kvList(view, request.Key), (entries) => ({ Entries: orNil(entries) })),
+      core.read(
+        request,
+        call,
+        (view) => kvList(view, request.Key),
+        (entries) => ({ Entries: orNil(entries) }),
+      ),
     "KVS.ListKeys": (request, call) =>
-      core.read(request, call, (view) => kvKeys(view, request.Prefix, request.Seperator), (keys) => ({ Keys: orNil(keys) })),
+      core.read(
+        request,
+        call,
+        (view) => kvKeys(view, request.Prefix, request.Seperator),
+        (keys) => ({ Keys: orNil(keys) }),
+      ),
   } satisfies Partial<Handlers>;
 }

@@ -15,7 +15,14 @@ import { minRaftVersion } from "./bootstrap.ts";
 import type { ServerTimings } from "./contract.ts";
 import { errorText } from "./errors.ts";
 import { RECONCILE_QUEUE_MAX } from "./limits.ts";
-import { belongsHere, planMember, planRaftJoin, raftEntryOf, unknownToSerf, type CatalogView } from "./reconcile.ts";
+import {
+  belongsHere,
+  type CatalogView,
+  planMember,
+  planRaftJoin,
+  raftEntryOf,
+  unknownToSerf,
+} from "./reconcile.ts";
 import { parseServer, type ServerInfo } from "./server-metadata.ts";
 import type { SessionTimers } from "./session-timers.ts";
 import type { TombstoneGc } from "./tombstone-gc.ts";
@@ -70,7 +77,10 @@ export class Leader {
   #reasserts: ((result: Promise<void>) => void)[] = [];
   #wake: (() => void) | undefined;
 
-  constructor(parts: LeaderParts, ports: { readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics }) {
+  constructor(
+    parts: LeaderParts,
+    ports: { readonly clock: Clock; readonly log: Logger; readonly metrics: Metrics },
+  ) {
     this.#parts = parts;
     this.#clock = ports.clock;
     this.#log = ports.log;
@@ -89,9 +99,11 @@ export class Leader {
     this.#term = term;
     this.#log.info("cluster leadership acquired");
     const before = this.#done;
-    this.#done = before.then(() => this.#lead(term.signal)).catch((error) => {
-      this.#log.error("leader loop failed", { error: errorText(error) });
-    });
+    this.#done = before
+      .then(() => this.#lead(term.signal))
+      .catch((error) => {
+        this.#log.error("leader loop failed", { error: errorText(error) });
+      });
   }
 
   /** This server leads no longer. Resolves when its duties have stopped. */
@@ -117,7 +129,8 @@ export class Leader {
 
   /** Gives the duties up and takes them over anew, after the state was replaced. */
   reassert(): Promise<void> {
-    if (this.#term === undefined) return Promise.reject(new Error("leadership lost while re-establishing it"));
+    if (this.#term === undefined)
+      return Promise.reject(new Error("leadership lost while re-establishing it"));
     return new Promise((resolve) => {
       this.#reasserts.push(resolve);
       this.#wake?.();
@@ -193,7 +206,9 @@ export class Leader {
           this.#revoke();
           const result = this.#establish();
           reassert(result);
-          await result.catch((error) => this.#log.error("failed to re-establish leadership", { error: errorText(error) }));
+          await result.catch((error) =>
+            this.#log.error("failed to re-establish leadership", { error: errorText(error) }),
+          );
           await this.reconcileAll(signal).catch(() => {});
           continue;
         }
@@ -280,7 +295,8 @@ export class Leader {
     const { view, datacenter } = this.#parts;
     try {
       const server = view.serverOf(node);
-      if (server !== undefined && node.toLowerCase() !== this.#parts.nodeName.toLowerCase()) await this.#removePeer(server);
+      if (server !== undefined && node.toLowerCase() !== this.#parts.nodeName.toLowerCase())
+        await this.#removePeer(server);
       const member = { name: node, status: "left" } as Member;
       await this.#carryOut(planMember(member, view.member(node), { datacenter, reaped: true }));
     } catch (error) {

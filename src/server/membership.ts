@@ -35,9 +35,14 @@ export class Membership {
   readonly #remote = new Map<string, ServerList<ServerInfo>>();
   readonly #stops: (() => void)[] = [];
   #floodTimer: Timer | undefined;
+  #flooding: Promise<void> | undefined;
+  #floodAgain = false;
   #stopped = false;
 
-  constructor(parts: MembershipParts, ports: { readonly clock: Clock; readonly random: Random; readonly log: Logger }) {
+  constructor(
+    parts: MembershipParts,
+    ports: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
+  ) {
     this.#parts = parts;
     this.#clock = ports.clock;
     this.#random = ports.random;
@@ -194,18 +199,38 @@ export class Membership {
     });
   }
 
-  /** Joins to the WAN pool every live LAN server that is not in it. */
-  async #flood(): Promise<void> {
+  /** Joins to the WAN pool every live LAN server that is not in it; one round at a time. */
+  #flood(): Promise<void> {
+    // A server that joins during a round wants one more.
+    this.#floodAgain = true;
+    this.#flooding ??= (async () => {
+      while (this.#floodAgain) {
+        this.#floodAgain = false;
+        await this.#floodOnce();
+      }
+    })().finally(() => {
+      this.#flooding = undefined;
+    });
+    return this.#flooding;
+  }
+
+  async #floodOnce(): Promise<void> {
     const { wan, datacenter } = this.#parts;
     if (wan === undefined || this.#stopped) return;
     const known = new Set(wan.members().map((m) => m.name));
     for (const server of this.servers()) {
       const wanName = `${server.shortName}.${datacenter}`;
       if (server.status !== "alive" || server.wanJoinPort === 0 || known.has(wanName)) continue;
-      const { joined, errors } = await wan.join([`${wanName}/${hostPort(server.ip, server.wanJoinPort)}`], { ignoreOld: true });
-      if (joined > 0) this.#log.debug("Successfully performed flood-join for server", { server: server.name });
+      const { joined, errors } = await wan.join([`${wanName}/${hostPort(server.ip, server.wanJoinPort)}`], {
+        ignoreOld: true,
+      });
+      if (joined > 0)
+        this.#log.debug("Successfully performed flood-join for server", { server: server.name });
       else if (!this.#stopped)
-        this.#log.debug("Failed to flood-join server", { server: server.name, error: errors[0]?.message ?? "" });
+        this.#log.debug("Failed to flood-join server", {
+          server: server.name,
+          error: errors[0]?.message ?? "",
+        });
     }
   }
 }

@@ -18,7 +18,13 @@ export function nearestFirst<T>(
   items: readonly T[] | null,
   nodeOf: (item: T) => string,
 ): readonly T[] | null {
-  if (items === null || items.length < 2 || source.Node === "" || source.Datacenter !== core.options.datacenter) return items;
+  if (
+    items === null ||
+    items.length < 2 ||
+    source.Node === "" ||
+    source.Datacenter !== core.options.datacenter
+  )
+    return items;
   const from = coordinateSet(core, source.Node);
   if (from.size === 0) return items;
   return sortByDistance(items, (item) => nodeRttSeconds(from, coordinateSet(core, nodeOf(item))));

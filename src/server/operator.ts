@@ -7,7 +7,6 @@ import { isVoter } from "./reconcile.ts";
 import { parseServer } from "./server-metadata.ts";
 
 export function operatorEndpoints(core: ServerCore) {
-
   function raftServers(): readonly RaftServer[] {
     const byAddress = new Map<string, { readonly name: string; readonly raftVersion: number }>();
     for (const m of core.lan.members()) {
@@ -33,8 +32,11 @@ export function operatorEndpoints(core: ServerCore) {
 
   async function removePeer(request: RaftRemovePeerRequest, by: "address" | "id"): Promise<object> {
     const wanted = by === "address" ? request.Address : request.ID;
-    const peer = core.raft.configuration.servers.find((p) => (by === "address" ? p.address : p.id) === wanted);
-    if (peer === undefined) throw new InvalidRequestError(`${by} "${wanted}" was not found in the Raft configuration`);
+    const peer = core.raft.configuration.servers.find(
+      (p) => (by === "address" ? p.address : p.id) === wanted,
+    );
+    if (peer === undefined)
+      throw new InvalidRequestError(`${by} "${wanted}" was not found in the Raft configuration`);
     await core.raft.removeServer(peer.id);
     core.log.warn("Removed Raft peer", { by, peer: wanted });
     return {};
@@ -52,7 +54,9 @@ export function operatorEndpoints(core: ServerCore) {
     },
     "Operator.ServerHealth": () => {
       if (core.minRaftVersion() < 3)
-        throw new InvalidRequestError("all servers must have raft_protocol set to 3 or higher to use this endpoint");
+        throw new InvalidRequestError(
+          "all servers must have raft_protocol set to 3 or higher to use this endpoint",
+        );
       return core.autopilot.report();
     },
   } satisfies Partial<Handlers>;

@@ -35,7 +35,8 @@ export function preparedQueryEndpoints(core: ServerCore) {
     if (given === null) throw new InvalidRequestError("Must provide a prepared query");
     let query = given;
     if (Op === "create") {
-      if (given.ID !== "") throw new InvalidRequestError("ID must be empty when creating a new prepared query");
+      if (given.ID !== "")
+        throw new InvalidRequestError("ID must be empty when creating a new prepared query");
       let ID: string;
       do ID = uuid(core.random);
       while (lookup(ID) !== undefined);
@@ -82,13 +83,20 @@ export function preparedQueryEndpoints(core: ServerCore) {
   }
 
   function sourceOf(request: PreparedQueryExecuteRequest, query: PreparedQuery): QuerySource {
-    const Datacenter = request.Source.Datacenter === "" ? request.Agent.Datacenter : request.Source.Datacenter;
+    const Datacenter =
+      request.Source.Datacenter === "" ? request.Agent.Datacenter : request.Source.Datacenter;
     let Node = request.Source.Node === "" ? query.Service.Near : request.Source.Node;
     if (Node === "_agent") Node = request.Agent.Node;
     else if (Node === "_ip") {
       const { Ip } = request.Source;
-      if (Ip === "") core.log.warn("Prepared Query using near=_ip requires the source IP to be set but none was provided. No distance sorting will be done.");
-      Node = Ip === "" ? "" : (core.store.peek((view) => listNodes(view)).value.find((n) => n.Address === Ip)?.Node ?? "");
+      if (Ip === "")
+        core.log.warn(
+          "Prepared Query using near=_ip requires the source IP to be set but none was provided. No distance sorting will be done.",
+        );
+      Node =
+        Ip === ""
+          ? ""
+          : (core.store.peek((view) => listNodes(view)).value.find((n) => n.Address === Ip)?.Node ?? "");
     }
     return { ...request.Source, Datacenter, Node };
   }
@@ -132,7 +140,11 @@ export function preparedQueryEndpoints(core: ServerCore) {
           call,
         );
       } catch (error) {
-        core.log.warn("Failed querying for service in datacenter", { service: query.Service.Service, datacenter: Datacenter, error: errorText(error) });
+        core.log.warn("Failed querying for service in datacenter", {
+          service: query.Service.Service,
+          datacenter: Datacenter,
+          error: errorText(error),
+        });
         continue;
       }
       if ((reply.Nodes ?? []).length > 0) break;
@@ -140,7 +152,18 @@ export function preparedQueryEndpoints(core: ServerCore) {
     return { ...reply, Failovers: tried };
   }
 
-  const limited = (nodes: readonly CheckServiceNode[] | null, limit: number): readonly CheckServiceNode[] | null =>
+  async function settle(request: {
+    readonly RequireConsistent: boolean;
+    readonly AllowStale: boolean;
+  }): Promise<void> {
+    if (request.RequireConsistent) await core.consistentRead();
+    else if (!request.AllowStale) await core.leaderRead();
+  }
+
+  const limited = (
+    nodes: readonly CheckServiceNode[] | null,
+    limit: number,
+  ): readonly CheckServiceNode[] | null =>
     nodes !== null && limit > 0 && nodes.length > limit ? nodes.slice(0, limit) : nodes;
 
   return {
@@ -165,12 +188,12 @@ export function preparedQueryEndpoints(core: ServerCore) {
     "PreparedQuery.List": (request, call) =>
       core.read(request, call, preparedQueryList, (all) => ({ Queries: orNil(all) })),
     "PreparedQuery.Explain": async (request) => {
-      if (request.RequireConsistent) await core.consistentRead();
+      await settle(request);
       core.metrics.count("prepared-query.explain");
       return { Query: resolve(request.QueryIDOrName, request.Agent), ...core.queryMeta() };
     },
     "PreparedQuery.Execute": async (request, call) => {
-      if (request.RequireConsistent) await core.consistentRead();
+      await settle(request);
       core.metrics.count("prepared-query.execute");
       const query = resolve(request.QueryIDOrName, request.Agent);
       const reply = execute(query, request.Connect);
@@ -179,7 +202,7 @@ export function preparedQueryEndpoints(core: ServerCore) {
       return failover(request, query, { ...reply, Nodes }, call);
     },
     "PreparedQuery.ExecuteRemote": async (request) => {
-      if (request.RequireConsistent) await core.consistentRead();
+      await settle(request);
       core.metrics.count("prepared-query.execute_remote");
       const reply = execute(request.Query, request.Connect);
       return { ...reply, Nodes: limited(reply.Nodes, request.Limit) };

@@ -10,7 +10,8 @@ const REDACTED_TOKEN = "<hidden>";
 
 /** Why a query may not be stored; undefined when it may. */
 export function queryFault(query: PreparedQuery): string | undefined {
-  if (query.Name === "" && query.Template.Type === "" && query.Session === "") return "Must be bound to a session";
+  if (query.Name === "" && query.Template.Type === "" && query.Session === "")
+    return "Must be bound to a session";
   if (query.Token === REDACTED_TOKEN)
     return `Bad Token '${query.Token}', it looks like a query definition with a redacted token was submitted`;
   const { Service } = query;
@@ -30,13 +31,16 @@ export function queryFault(query: PreparedQuery): string | undefined {
 
 function metaFault(meta: ReadonlyMap<string, string> | null): string | undefined {
   if (meta === null) return undefined;
-  if (meta.size > META_PAIRS_MAX) return `Node metadata cannot contain more than ${META_PAIRS_MAX} key/value pairs`;
+  if (meta.size > META_PAIRS_MAX)
+    return `Node metadata cannot contain more than ${META_PAIRS_MAX} key/value pairs`;
   for (const [key, value] of meta) {
     let fault: string | undefined;
     if (key === "") fault = "Key cannot be blank";
     else if (!/^[a-zA-Z0-9_-]+$/.test(key)) fault = "Key contains invalid characters";
-    else if (key.length > META_KEY_LENGTH_MAX) fault = `Key is too long (limit: ${META_KEY_LENGTH_MAX} characters)`;
-    else if (value.length > META_VALUE_LENGTH_MAX) fault = `Value is too long (limit: ${META_VALUE_LENGTH_MAX} characters)`;
+    else if (key.length > META_KEY_LENGTH_MAX)
+      fault = `Key is too long (limit: ${META_KEY_LENGTH_MAX} characters)`;
+    else if (value.length > META_VALUE_LENGTH_MAX)
+      fault = `Value is too long (limit: ${META_VALUE_LENGTH_MAX} characters)`;
     if (fault !== undefined) return `Couldn't load metadata pair ('${key}', '${value}'): ${fault}`;
   }
   return undefined;
@@ -52,7 +56,10 @@ function tagsFit(wanted: readonly string[] | null, tags: readonly string[] | nul
 }
 
 /** The instances that a query takes: healthy ones with the metadata and tags it asks for. */
-export function selectNodes(query: ServiceQuery, found: readonly CheckServiceNode[]): readonly CheckServiceNode[] {
+export function selectNodes(
+  query: ServiceQuery,
+  found: readonly CheckServiceNode[],
+): readonly CheckServiceNode[] {
   const ignored = new Set(query.IgnoreCheckIDs ?? []);
   return found.filter(({ Node, Service, Checks }) => {
     for (const check of Checks ?? []) {

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the texts under test are such templates
 /**
  * Prepared-query templates: the strings of a query's service definition may hold `${name.full}`, `${name.prefix}`, `${name.suffix}`,
  * `${match(N)}` (groups of the template's regular expression on the name) and `${agent.segment}`; `$${` stands for `${`.
@@ -49,7 +50,10 @@ function parseText(text: string): readonly Piece[] | undefined {
 function mapTexts(s: ServiceQuery, change: (text: string, path: string) => string): ServiceQuery {
   const list = (items: readonly string[] | null, path: string): readonly string[] | null =>
     items?.map((t, i) => change(t, `${path}[${i}]`)) ?? null;
-  const map = (items: ReadonlyMap<string, string> | null, path: string): ReadonlyMap<string, string> | null =>
+  const map = (
+    items: ReadonlyMap<string, string> | null,
+    path: string,
+  ): ReadonlyMap<string, string> | null =>
     items === null ? null : new Map([...items].map(([k, v]) => [k, change(v, `${path}[${k}]`)]));
   return {
     ...s,
@@ -101,7 +105,9 @@ export function renderQuery(query: PreparedQuery, name: string, agent: QuerySour
   };
   const Service = mapTexts(query.Service, (text) =>
     (parseText(text) ?? [{ kind: "text", text }])
-      .map((p) => (p.kind === "text" ? p.text : p.kind === "match" ? (groups[p.group] ?? "") : variables[p.name]!))
+      .map((p) =>
+        p.kind === "text" ? p.text : p.kind === "match" ? (groups[p.group] ?? "") : variables[p.name]!,
+      )
       .join(""),
   );
   const Tags = RemoveEmptyTags ? (Service.Tags?.filter((t) => t.trim() !== "") ?? null) : Service.Tags;

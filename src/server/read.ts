@@ -17,6 +17,7 @@ export interface ReadOptions {
   /** Nanoseconds. */
   readonly MaxQueryTime: bigint;
   readonly RequireConsistent: boolean;
+  readonly AllowStale: boolean;
 }
 
 export interface ReaderParts {
@@ -26,10 +27,15 @@ export interface ReaderParts {
   /** Metadata of an answer of this moment, index 0. */
   readonly meta: () => QueryMeta;
   readonly consistentRead: () => Promise<void>;
+  /** Resolves when a read here sees every acknowledged write; undefined: it does already. */
+  readonly leaderRead: () => Promise<void> | undefined;
 }
 
 /** Milliseconds that a blocking query waits before the jitter. */
-export function queryTimeMs(asked: bigint, parts: { readonly defaultQueryTimeMs: number; readonly maxQueryTimeMs: number }): number {
+export function queryTimeMs(
+  asked: bigint,
+  parts: { readonly defaultQueryTimeMs: number; readonly maxQueryTimeMs: number },
+): number {
   if (asked <= 0n) return parts.defaultQueryTimeMs;
   return Math.min(Number(asked / 1_000n) / 1_000, parts.maxQueryTimeMs);
 }
@@ -43,7 +49,10 @@ export class Reader {
   #blocking = 0;
   #stopped = false;
 
-  constructor(parts: ReaderParts, ports: { readonly clock: Clock; readonly random: Random; readonly metrics: Metrics }) {
+  constructor(
+    parts: ReaderParts,
+    ports: { readonly clock: Clock; readonly random: Random; readonly metrics: Metrics },
+  ) {
     this.#parts = parts;
     this.#clock = ports.clock;
     this.#random = ports.random;
@@ -67,16 +76,29 @@ export class Reader {
     query: Query<T>,
     shape: (value: T) => R,
   ): Promise<R & QueryMeta> {
-    if (request.RequireConsistent) await this.#parts.consistentRead();
     this.#metrics.count("rpc.query");
+    const settled = this.#settle(request);
+    if (settled !== undefined) await settled;
     let read = this.#parts.store.read(query);
-    if (request.MinQueryIndex > 0 && read.index <= request.MinQueryIndex) read = await this.#wait(request, call, query, read);
+    if (request.MinQueryIndex > 0 && read.index <= request.MinQueryIndex)
+      read = await this.#wait(request, call, query, read);
     const meta = this.#parts.meta();
     return { ...shape(read.value), ...meta, Index: read.index };
   }
 
+  /** What the consistency mode asks for before the state is looked at. */
+  #settle(request: ReadOptions): Promise<void> | undefined {
+    if (request.AllowStale) return undefined;
+    return request.RequireConsistent ? this.#parts.consistentRead() : this.#parts.leaderRead();
+  }
+
   /** Evaluates again at each change until the index passes the caller's, the time is over, or the state was replaced. */
-  async #wait<T>(request: ReadOptions, call: Call, query: Query<T>, first: TrackedRead<T>): Promise<TrackedRead<T>> {
+  async #wait<T>(
+    request: ReadOptions,
+    call: Call,
+    query: Query<T>,
+    first: TrackedRead<T>,
+  ): Promise<TrackedRead<T>> {
     const wait = queryTimeMs(request.MaxQueryTime, this.#parts);
     const deadline = this.#clock.now() + wait + (this.#random.float() * wait) / BLOCKING_JITTER_FRACTION;
     let read = first;
@@ -85,7 +107,7 @@ export class Reader {
       while (read.index <= request.MinQueryIndex) {
         const woken = await this.#untilChange(read, deadline, call.signal);
         const replaced = read.abandoned;
-        if (woken && request.RequireConsistent) await this.#parts.consistentRead();
+        if (woken) await this.#settle(request);
         read = this.#parts.store.read(query);
         if (!woken || replaced) break;
       }
@@ -96,7 +118,11 @@ export class Reader {
   }
 
   /** True when the read may have changed, false at the deadline or when the server stops; rejects when the caller is gone. */
-  #untilChange(read: TrackedRead<unknown>, deadline: number, signal: AbortSignal | undefined): Promise<boolean> {
+  #untilChange(
+    read: TrackedRead<unknown>,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       if (this.#stopped) return resolve(false);

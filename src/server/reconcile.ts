@@ -3,8 +3,14 @@
  * carries it out. Texts as Consul 1.8.7 writes them.
  */
 import type { Member } from "../gossip/contract.ts";
-import { HealthCheck, NodeService, RegisterRequest, type Node, type DeregisterRequest } from "../model/catalog.ts";
-import { SUFFRAGE, type RaftServer } from "../raft/contract.ts";
+import {
+  type DeregisterRequest,
+  HealthCheck,
+  type Node,
+  NodeService,
+  RegisterRequest,
+} from "../model/catalog.ts";
+import { type RaftServer, SUFFRAGE } from "../raft/contract.ts";
 import { clientDatacenter, parseServer, type ServerInfo } from "./server-metadata.ts";
 
 export const SERF_CHECK_ID = "serfHealth";
@@ -73,7 +79,8 @@ export function planAlive(member: Member, view: CatalogView, datacenter: string)
         });
   if (view.node !== null && view.node.Address === member.addr) {
     const serviceRight = service === null || sameMap(view.consulService?.Meta ?? null, service.Meta!);
-    if (serviceRight && view.serfHealth?.Status === "passing") return { kind: "nothing", why: "already registered" };
+    if (serviceRight && view.serfHealth?.Status === "passing")
+      return { kind: "nothing", why: "already registered" };
   }
   return {
     kind: "register",
@@ -109,7 +116,12 @@ export function planFailed(member: Member, view: CatalogView, datacenter: string
   };
 }
 
-export function planGone(name: string, view: CatalogView, datacenter: string, reason: DeregisterReason): ReconcilePlan {
+export function planGone(
+  name: string,
+  view: CatalogView,
+  datacenter: string,
+  reason: DeregisterReason,
+): ReconcilePlan {
   if (view.node === null) return { kind: "nothing", why: "not in the catalog" };
   return {
     kind: "deregister",
@@ -141,9 +153,14 @@ export function planMember(
 }
 
 /** Names of catalog nodes with a serf check that the pool does not know in any status. */
-export function unknownToSerf(serfChecks: readonly HealthCheck[], members: readonly Member[]): readonly string[] {
+export function unknownToSerf(
+  serfChecks: readonly HealthCheck[],
+  members: readonly Member[],
+): readonly string[] {
   const known = new Set(members.map((m) => m.name.toLowerCase()));
-  return serfChecks.filter((c) => c.CheckID === SERF_CHECK_ID && !known.has(c.Node.toLowerCase())).map((c) => c.Node);
+  return serfChecks
+    .filter((c) => c.CheckID === SERF_CHECK_ID && !known.has(c.Node.toLowerCase()))
+    .map((c) => c.Node);
 }
 
 /** One step to bring an alive server into raft. */
@@ -182,12 +199,18 @@ export function planRaftJoin(
   for (const peer of context.configuration) {
     const sameAddress = peer.address === server.address;
     const sameId = peer.id === server.id;
-    if (sameAddress && (context.minRaftVersion < 2 || server.raftVersion < 3)) return { kind: "nothing", why: "known" };
+    if (sameAddress && (context.minRaftVersion < 2 || server.raftVersion < 3))
+      return { kind: "nothing", why: "known" };
     if (sameAddress && sameId) return { kind: "nothing", why: "known" };
-    if (sameAddress || sameId) steps.push({ kind: "remove", id: peer.id, why: sameAddress ? "address" : "ID" });
+    if (sameAddress || sameId)
+      steps.push({ kind: "remove", id: peer.id, why: sameAddress ? "address" : "ID" });
   }
   const id = context.minRaftVersion >= 2 && server.raftVersion >= 3 ? server.id : server.address;
-  steps.push({ kind: context.minRaftVersion >= 3 ? "add-nonvoter" : "add-voter", id, address: server.address });
+  steps.push({
+    kind: context.minRaftVersion >= 3 ? "add-nonvoter" : "add-voter",
+    id,
+    address: server.address,
+  });
   return { kind: "steps", steps };
 }
 
@@ -199,6 +222,8 @@ export const raftEntryOf = (
   server: { readonly id: string; readonly address: string },
   configuration: readonly RaftServer[],
 ): RaftServer | undefined =>
-  configuration.find((p) => (server.id !== "" && p.id === server.id) || (p.id === p.address && p.address === server.address));
+  configuration.find(
+    (p) => (server.id !== "" && p.id === server.id) || (p.id === p.address && p.address === server.address),
+  );
 
 export const isVoter = (peer: RaftServer): boolean => peer.suffrage === SUFFRAGE.voter;

@@ -2,7 +2,14 @@
  * What the leader makes of a catalog registration before it is logged: checks with Consul 1.8.7's texts, then defaults. Pure.
  */
 import { isIP } from "node:net";
-import type { ConnectProxyConfig, HealthCheck, HealthCheckDefinition, NodeService, RegisterRequest, Upstream } from "../model/catalog.ts";
+import type {
+  ConnectProxyConfig,
+  HealthCheck,
+  HealthCheckDefinition,
+  NodeService,
+  RegisterRequest,
+  Upstream,
+} from "../model/catalog.ts";
 import { ERROR_TEXT, InvalidRequestError } from "./errors.ts";
 
 /** Several refusals in one text, as Go's multierror prints them. */
@@ -46,12 +53,14 @@ export function isAnyAddress(address: string): boolean {
   return isIP(bare) === 6 && /^[0:]+$/.test(bare);
 }
 
-const joinHostPort = (host: string, port: number): string => (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`);
+const joinHostPort = (host: string, port: number): string =>
+  host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
 /** Name of an upstream in errors: `service:web`, with type and datacenter where they are given. */
 function upstreamName(u: Upstream): string {
   const type = u.DestinationType === "" || u.DestinationType === "service" ? "" : `${u.DestinationType}:`;
-  const namespace = u.DestinationNamespace === "" || u.DestinationNamespace === "default" ? "" : `${u.DestinationNamespace}/`;
+  const namespace =
+    u.DestinationNamespace === "" || u.DestinationNamespace === "default" ? "" : `${u.DestinationNamespace}/`;
   return `${type}${namespace}${u.DestinationName}${u.Datacenter === "" ? "" : `?dc=${u.Datacenter}`}`;
 }
 
@@ -88,7 +97,10 @@ function proxyFaults(service: NodeService): string[] {
     }
     names.add(name);
     const bind = joinHostPort(u.LocalBindAddress === "" ? "127.0.0.1" : u.LocalBindAddress, u.LocalBindPort);
-    if (binds.has(bind)) faults.push(`upstreams cannot contain duplicates by local bind address and port; ${JSON.stringify(bind)} is specified twice`);
+    if (binds.has(bind))
+      faults.push(
+        `upstreams cannot contain duplicates by local bind address and port; ${JSON.stringify(bind)} is specified twice`,
+      );
     binds.add(bind);
   }
   const ports = new Set<number>();
@@ -96,9 +108,12 @@ function proxyFaults(service: NodeService): string[] {
     if (p.Path === "") faults.push("expose.paths: empty path exposed");
     if (ports.has(p.ListenerPort)) faults.push(`expose.paths: duplicate listener ports exposed`);
     ports.add(p.ListenerPort);
-    if (p.ListenerPort <= 0 || p.ListenerPort > 65535) faults.push(`expose.paths: invalid listener port: ${p.ListenerPort}`);
+    if (p.ListenerPort <= 0 || p.ListenerPort > 65535)
+      faults.push(`expose.paths: invalid listener port: ${p.ListenerPort}`);
     if (p.Protocol !== "" && p.Protocol !== "http" && p.Protocol !== "http2")
-      faults.push(`expose.paths: protocol '${p.Protocol}' not supported for path: ${p.Path}, must be http or http2`);
+      faults.push(
+        `expose.paths: protocol '${p.Protocol}' not supported for path: ${p.Path}, must be http or http2`,
+      );
   }
   return faults;
 }
@@ -124,7 +139,11 @@ function gatewayFaults(service: NodeService): string[] {
 /** Proxy and gateway rules of a service; ordinary services have none. */
 export function checkServiceKind(service: NodeService): void {
   const faults =
-    service.Kind === "connect-proxy" ? proxyFaults(service) : GATEWAY_KINDS.has(service.Kind) ? gatewayFaults(service) : [];
+    service.Kind === "connect-proxy"
+      ? proxyFaults(service)
+      : GATEWAY_KINDS.has(service.Kind)
+        ? gatewayFaults(service)
+        : [];
   if (faults.length > 0) refuse(multiErrorText(faults));
 }
 
@@ -159,7 +178,8 @@ export function normalizeCheck(check: HealthCheck): HealthCheck {
 /** A registration as it is logged; throws what the original refuses. */
 export function normalizeRegister(request: RegisterRequest): RegisterRequest {
   checkNode(request.Node, request.ID);
-  if (request.Address === "" && !request.SkipNodeUpdate) refuse("Must provide address if SkipNodeUpdate is not set");
+  if (request.Address === "" && !request.SkipNodeUpdate)
+    refuse("Must provide address if SkipNodeUpdate is not set");
   const Service = request.Service === null ? null : normalizeService(request.Service);
   let checks = request.Checks;
   if (request.Check !== null) checks = [...(checks ?? []), request.Check];

@@ -11,7 +11,10 @@ export const isFiniteCoordinate = (c: GossipCoordinate): boolean =>
   (c.Vec ?? []).every(Number.isFinite) && [c.Error, c.Adjustment, c.Height].every(Number.isFinite);
 
 /** Estimated seconds between two coordinates; Infinity when one is missing or they do not fit. */
-export function rttSeconds(a: GossipCoordinate | null | undefined, b: GossipCoordinate | null | undefined): number {
+export function rttSeconds(
+  a: GossipCoordinate | null | undefined,
+  b: GossipCoordinate | null | undefined,
+): number {
   if (a == null || b == null) return Number.POSITIVE_INFINITY;
   const [va, vb] = [a.Vec ?? [], b.Vec ?? []];
   if (va.length !== vb.length) return Number.POSITIVE_INFINITY;

@@ -56,7 +56,8 @@ export class ServerList<S extends ListedServer = ListedServer> {
 
   /** A call to `server` failed: if it is still the first, the next one is used from now on. */
   failed(server: S): void {
-    if (this.#servers.length > 1 && this.#servers[0]?.name === server.name) this.#servers.push(this.#servers.shift()!);
+    if (this.#servers.length > 1 && this.#servers[0]?.name === server.name)
+      this.#servers.push(this.#servers.shift()!);
   }
 
   /** Random order anew. */
@@ -132,7 +133,9 @@ export class ServerManager<S extends ListedServer = ListedServer> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       try {
-        await sleep(this.#clock, rebalanceDelayMs(this.#random, this.list.size, this.#nodeCount()), { signal });
+        await sleep(this.#clock, rebalanceDelayMs(this.#random, this.list.size, this.#nodeCount()), {
+          signal,
+        });
       } catch {
         return;
       }

@@ -6,7 +6,8 @@ import { isIPv6 } from "node:net";
 import type { Member, MemberStatus } from "../gossip/contract.ts";
 
 /** `ip:port` text; IPv6 in brackets. */
-export const hostPort = (host: string, port: number): string => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`);
+export const hostPort = (host: string, port: number): string =>
+  isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 
 export interface ServerInfo {
   /** Member name: `s1` in the LAN pool, `s1.dc1` in the WAN pool. */
@@ -131,7 +132,8 @@ const commonTags = (o: AgentTagOptions): [string, string][] => [
 ];
 
 /** LAN tags of a client agent. */
-export const clientTags = (o: AgentTagOptions): ReadonlyMap<string, string> => new Map([["role", "node"], ...commonTags(o)]);
+export const clientTags = (o: AgentTagOptions): ReadonlyMap<string, string> =>
+  new Map([["role", "node"], ...commonTags(o)]);
 
 /** Tags of a server in one of its two pools. */
 export function serverTags(o: ServerTagOptions, pool: "lan" | "wan"): ReadonlyMap<string, string> {
@@ -143,6 +145,7 @@ export function serverTags(o: ServerTagOptions, pool: "lan" | "wan"): ReadonlyMa
   else if (o.bootstrapExpect > 0) tags.set("expect", String(o.bootstrapExpect));
   if (o.nonVoter) tags.set("nonvoter", "1");
   if (o.useTls) tags.set("use_tls", "1");
-  if (pool === "lan" && o.wanJoinPort !== undefined && o.wanJoinPort > 0) tags.set("wan_join_port", String(o.wanJoinPort));
+  if (pool === "lan" && o.wanJoinPort !== undefined && o.wanJoinPort > 0)
+    tags.set("wan_join_port", String(o.wanJoinPort));
   return tags;
 }

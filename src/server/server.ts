@@ -2,31 +2,39 @@
  * A server: the one wiring place of raft, state store, gossip, RPC and the leader's duties. Read contract.ts first for what an agent
  * sees of it, then forwarding.ts for who answers what, read.ts for how reads are answered, leader.ts for what only a leader does.
  */
-import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
+
 import { DCSpecificRequest } from "../model/catalog.ts";
 import { Session } from "../model/kv.ts";
+import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import { AutopilotConfig } from "../model/operator.ts";
 import type { QueryMeta } from "../model/query.ts";
 import { sleep, type Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
-import { SUFFRAGE, type RaftNode } from "../raft/contract.ts";
+import { type RaftNode, SUFFRAGE } from "../raft/contract.ts";
 import { createRaft } from "../raft/raft.ts";
+import { IDLE_CLOSE_SERVER_MS, IDLE_STREAMS_SERVER } from "../rpc/limits.ts";
 import { createRpcListener, type RpcListener } from "../rpc/listener.ts";
 import { RpcPool } from "../rpc/pool.ts";
 import { RpcServer } from "../rpc/rpc-server.ts";
-import { IDLE_CLOSE_SERVER_MS, IDLE_STREAMS_SERVER } from "../rpc/limits.ts";
 import { autopilotConfig } from "../state/autopilot.ts";
-import { checksInState, nodeCheck } from "../state/health.ts";
 import { getNode, getNodeById, nodeServices } from "../state/catalog.ts";
 import type { CommandBody, CommandKind } from "../state/commands.ts";
 import { StateFsm } from "../state/fsm.ts";
+import { checksInState, nodeCheck } from "../state/health.ts";
 import { sessionList } from "../state/session.ts";
 import { StateStore } from "../state/state-store.ts";
 import type { Query } from "../state/tracked-read.ts";
 import { Autopilot } from "./autopilot.ts";
 import { minRaftVersion, planBootstrap } from "./bootstrap.ts";
 import { Committer } from "./committer.ts";
-import type { ServerApi, ServerOptions, ServerPorts, ServerTimings, SnapshotReply, SnapshotSaveOrRestore } from "./contract.ts";
+import type {
+  ServerApi,
+  ServerOptions,
+  ServerPorts,
+  ServerTimings,
+  SnapshotReply,
+  SnapshotSaveOrRestore,
+} from "./contract.ts";
 import { CoordinateBuffer } from "./coordinate-buffer.ts";
 import type { ServerCore } from "./core.ts";
 import { type Call, Dispatcher } from "./dispatcher.ts";
@@ -37,7 +45,7 @@ import { retryDelayMs } from "./forwarding.ts";
 import { Leader, type LeaderView, type LeaderWriter } from "./leader.ts";
 import { BOOTSTRAP_PEERS_ATTEMPTS_MAX } from "./limits.ts";
 import { Membership } from "./membership.ts";
-import { type ReadOptions, Reader } from "./read.ts";
+import { Reader, type ReadOptions } from "./read.ts";
 import { CONSUL_SERVICE_ID, SERF_CHECK_ID } from "./reconcile.ts";
 import { hostPort, type ServerInfo } from "./server-metadata.ts";
 import { SessionTimers } from "./session-timers.ts";
@@ -99,7 +107,10 @@ export class Server implements ServerApi, ServerCore {
     );
     this.store = new StateStore({ clock: ports.clock, onTombstone: (index) => this.#tombstones.hint(index) });
     this.#fsm = new StateFsm(this.store);
-    this.#pool = new RpcPool({ idleCloseMs: IDLE_CLOSE_SERVER_MS, idleStreamsMax: IDLE_STREAMS_SERVER }, ports);
+    this.#pool = new RpcPool(
+      { idleCloseMs: IDLE_CLOSE_SERVER_MS, idleStreamsMax: IDLE_STREAMS_SERVER },
+      ports,
+    );
     this.#reader = new Reader(
       {
         store: this.store,
@@ -107,6 +118,7 @@ export class Server implements ServerApi, ServerCore {
         maxQueryTimeMs: options.maxQueryTimeMs,
         meta: () => this.queryMeta(),
         consistentRead: () => this.consistentRead(),
+        leaderRead: () => this.leaderRead(),
       },
       ports,
     );
@@ -119,7 +131,8 @@ export class Server implements ServerApi, ServerCore {
   async start(): Promise<void> {
     try {
       const rpc = new RpcServer(
-        (method, request, context) => this.#serve(method, request, { signal: context.signal, from: context.from }),
+        (method, request, context) =>
+          this.#serve(method, request, { signal: context.signal, from: context.from }),
         {},
         { log: this.#ports.log.named("rpc"), metrics: this.metrics },
       );
@@ -173,7 +186,10 @@ export class Server implements ServerApi, ServerCore {
     request: MethodRequest<M>,
     options: { readonly signal?: AbortSignal } | Call = {},
   ): Promise<MethodReply<M>> {
-    return this.#serve(method, request, { signal: options.signal, from: "from" in options ? options.from : "" });
+    return this.#serve(method, request, {
+      signal: options.signal,
+      from: "from" in options ? options.from : "",
+    });
   }
 
   onServerUp(handler: () => void): () => void {
@@ -202,8 +218,12 @@ export class Server implements ServerApi, ServerCore {
       } catch (error) {
         this.log.error("failed to remove ourself as raft peer", { error: errorText(error) });
       }
-    await this.wan?.leave().catch((error) => this.log.error("failed to leave WAN Serf cluster", { error: errorText(error) }));
-    await this.lan.leave().catch((error) => this.log.error("failed to leave LAN Serf cluster", { error: errorText(error) }));
+    await this.wan
+      ?.leave()
+      .catch((error) => this.log.error("failed to leave WAN Serf cluster", { error: errorText(error) }));
+    await this.lan
+      .leave()
+      .catch((error) => this.log.error("failed to leave LAN Serf cluster", { error: errorText(error) }));
     // Only now: clients have seen us leave, and go to another server when we refuse them.
     this.#leaving = true;
     this.#wakeHeld();
@@ -259,7 +279,12 @@ export class Server implements ServerApi, ServerCore {
     return this.#need().committer.commit(kind, body);
   }
 
-  read<T, R extends object>(request: ReadOptions, call: Call, query: Query<T>, shape: (value: T) => R): Promise<R & QueryMeta> {
+  read<T, R extends object>(
+    request: ReadOptions,
+    call: Call,
+    query: Query<T>,
+    shape: (value: T) => R,
+  ): Promise<R & QueryMeta> {
     return this.#reader.read(request, call, query, shape);
   }
 
@@ -285,6 +310,18 @@ export class Server implements ServerApi, ServerCore {
       await sleep(this.clock, retryDelayMs(this.random, this.options.rpcHoldTimeoutMs));
     }
     this.metrics.sample("rpc.consistentRead", this.clock.now() - started);
+  }
+
+  /**
+   * A default read at a leader that cannot be sure by its lease (it was paused, cut off, or has just been elected) asks the quorum
+   * first; Consul 1.8.7 answers at once and may be out of date.
+   */
+  leaderRead(): Promise<void> | undefined {
+    const { raft } = this.#need();
+    if (raft.holdsLease()) return undefined;
+    return raft.verifyLeader().catch(() => {
+      throw new ServerError("noLeader");
+    });
   }
 
   servers(): readonly ServerInfo[] {
@@ -373,7 +410,9 @@ export class Server implements ServerApi, ServerCore {
         servers: () => membership.servers(),
         config: () => this.autopilotConfig(),
         stats: async (server, timeoutMs) =>
-          server.id === options.nodeId ? raftStats(raft) : this.#pool.call(server.address, "Status.RaftStats", {}, { timeoutMs }),
+          server.id === options.nodeId
+            ? raftStats(raft)
+            : this.#pool.call(server.address, "Status.RaftStats", {}, { timeoutMs }),
       },
       { ...ports, log: this.#ports.log.named("autopilot") },
     );
@@ -436,10 +475,12 @@ export class Server implements ServerApi, ServerCore {
     return {
       member: (name) => ({
         node: store.peek((view) => getNode(view, name)).value ?? null,
-        consulService: store.peek((view) => nodeServices(view, name)).value?.Services?.get(CONSUL_SERVICE_ID) ?? undefined,
+        consulService:
+          store.peek((view) => nodeServices(view, name)).value?.Services?.get(CONSUL_SERVICE_ID) ?? undefined,
         serfHealth: store.peek((view) => nodeCheck(view, name, SERF_CHECK_ID)).value,
       }),
-      serfChecks: () => store.peek((view) => checksInState(view, "any")).value.filter((c) => c.CheckID === SERF_CHECK_ID),
+      serfChecks: () =>
+        store.peek((view) => checksInState(view, "any")).value.filter((c) => c.CheckID === SERF_CHECK_ID),
       serverOf: (name) => {
         const found = store.peek((view) => nodeServices(view, name)).value;
         const service = found?.Services?.get(CONSUL_SERVICE_ID);
@@ -496,7 +537,9 @@ export class Server implements ServerApi, ServerCore {
     try {
       for (const server of plan.servers)
         if (server.id !== this.options.nodeId && (await this.#hasPeers(server))) {
-          this.log.info("Existing Raft peers reported by server, disabling bootstrap mode", { server: server.name });
+          this.log.info("Existing Raft peers reported by server, disabling bootstrap mode", {
+            server: server.name,
+          });
           this.#bootstrapOver = true;
           return;
         }
@@ -516,11 +559,16 @@ export class Server implements ServerApi, ServerCore {
     const request = { ...EMPTY_DC_REQUEST, Datacenter: this.options.datacenter };
     for (let attempt = 0; ; attempt++) {
       try {
-        const peers = await this.#pool.call(server.address, "Status.Peers", request, { timeoutMs: this.options.rpcHoldTimeoutMs });
+        const peers = await this.#pool.call(server.address, "Status.Peers", request, {
+          timeoutMs: this.options.rpcHoldTimeoutMs,
+        });
         return (peers ?? []).length > 0;
       } catch (error) {
         if (attempt + 1 >= BOOTSTRAP_PEERS_ATTEMPTS_MAX || this.#stopped) throw error;
-        this.log.error("Failed to confirm peer status for server (will retry).", { server: server.name, error: errorText(error) });
+        this.log.error("Failed to confirm peer status for server (will retry).", {
+          server: server.name,
+          error: errorText(error),
+        });
         await sleep(this.clock, this.timings.bootstrapRetryBaseMs * 2 ** attempt);
       }
     }
@@ -538,7 +586,12 @@ export class Server implements ServerApi, ServerCore {
   async #reapTombstones(ReapIndex: number): Promise<void> {
     if (!this.isLeader) return;
     try {
-      await this.commit("tombstone", { Datacenter: this.options.datacenter, Op: "reap", ReapIndex, Token: "" });
+      await this.commit("tombstone", {
+        Datacenter: this.options.datacenter,
+        Op: "reap",
+        ReapIndex,
+        Token: "",
+      });
     } catch (error) {
       this.log.error("failed to reap tombstones", { up_to: ReapIndex, error: errorText(error) });
     }
@@ -578,4 +631,5 @@ interface Parts {
   readonly snapshots: SnapshotEndpoint;
 }
 
-export const createServer = (options: ServerOptions, ports: ServerPorts): ServerApi => new Server(options, ports);
+export const createServer = (options: ServerOptions, ports: ServerPorts): ServerApi =>
+  new Server(options, ports);

@@ -2,7 +2,7 @@
  * Time-to-live of sessions, kept by the leader alone and in its memory only: a session's timer runs for twice its TTL and starts
  * anew at creation, renewal and each change of leader.
  */
-import { type Clock, type Timer, sleep } from "../ports/clock.ts";
+import { type Clock, sleep, type Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import { formatDuration, parseDuration } from "../wire/duration.ts";

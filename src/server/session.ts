@@ -1,7 +1,7 @@
 /** Session.*: sessions and their renewal. */
 import type { SessionRequest, SessionSpecificRequest } from "../model/kv.ts";
 import { uuid } from "../ports/random.ts";
-import { sessionGet, sessionList, nodeSessions } from "../state/session.ts";
+import { nodeSessions, sessionGet, sessionList } from "../state/session.ts";
 import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./dispatcher.ts";
 import { InvalidRequestError } from "./errors.ts";
@@ -46,17 +46,38 @@ export function sessionEndpoints(core: ServerCore) {
       return typeof result === "string" ? result : "";
     },
     "Session.Get": (request, call) =>
-      core.read(request, call, (view) => sessionGet(view, idOf(request)), (s) => ({ Sessions: s === undefined ? null : [s] })),
+      core.read(
+        request,
+        call,
+        (view) => sessionGet(view, idOf(request)),
+        (s) => ({ Sessions: s === undefined ? null : [s] }),
+      ),
     "Session.List": (request, call) =>
-      core.read(request, call, (view) => sessionList(view), (all) => ({ Sessions: orNil(all) })),
+      core.read(
+        request,
+        call,
+        (view) => sessionList(view),
+        (all) => ({ Sessions: orNil(all) }),
+      ),
     "Session.NodeSessions": (request, call) =>
-      core.read(request, call, (view) => nodeSessions(view, request.Node), (all) => ({ Sessions: orNil(all) })),
+      core.read(
+        request,
+        call,
+        (view) => nodeSessions(view, request.Node),
+        (all) => ({ Sessions: orNil(all) }),
+      ),
     "Session.Renew": (request) => {
       const { index, value } = core.store.peek((view) => sessionGet(view, idOf(request)));
       if (value !== undefined) core.sessionTimers.reset(value.ID, value.TTL);
       core.metrics.count("session.renew");
       // Consistency fields stay zero here (observed).
-      return { Sessions: value === undefined ? null : [value], Index: index, LastContact: 0n, KnownLeader: false, ConsistencyLevel: "" };
+      return {
+        Sessions: value === undefined ? null : [value],
+        Index: index,
+        LastContact: 0n,
+        KnownLeader: false,
+        ConsistencyLevel: "",
+      };
     },
   } satisfies Partial<Handlers>;
 }

@@ -35,10 +35,20 @@ export class SnapshotEndpoint {
   /** A request of this server's agent. */
   async request(request: SnapshotSaveOrRestore, body: AsyncIterable<Uint8Array>): Promise<SnapshotReply> {
     const { meta, stream } = await this.#dispatch(
-      { Datacenter: request.datacenter, Token: request.token, AllowStale: request.allowStale, Op: SNAPSHOT_OP[request.op] },
+      {
+        Datacenter: request.datacenter,
+        Token: request.token,
+        AllowStale: request.allowStale,
+        Op: SNAPSHOT_OP[request.op],
+      },
       body,
     );
-    return { index: meta.Index, knownLeader: meta.KnownLeader, lastContact: meta.LastContact, stream: stream ?? nothing() };
+    return {
+      index: meta.Index,
+      knownLeader: meta.KnownLeader,
+      lastContact: meta.LastContact,
+      stream: stream ?? nothing(),
+    };
   }
 
   /** A request that came over the port. */
@@ -75,9 +85,17 @@ export class SnapshotEndpoint {
     }
   }
 
-  async #forward(address: string, request: SnapshotRequest, body: AsyncIterable<Uint8Array>): Promise<Result> {
+  async #forward(
+    address: string,
+    request: SnapshotRequest,
+    body: AsyncIterable<Uint8Array>,
+  ): Promise<Result> {
     const restoring = request.Op === SNAPSHOT_OP.restore;
-    const { response, stream } = await this.#parts.pool.snapshot(address, request, restoring ? body : undefined);
+    const { response, stream } = await this.#parts.pool.snapshot(
+      address,
+      request,
+      restoring ? body : undefined,
+    );
     if (response.Error !== "") throw new InvalidRequestError(response.Error);
     return { meta: response, stream: restoring ? undefined : stream };
   }
@@ -88,7 +106,10 @@ export class SnapshotEndpoint {
     const meta = this.#core.queryMeta();
     const taken = await this.#newest();
     const { stream } = await raft.openSnapshot(taken.id);
-    return { meta: { ...meta, Index: taken.index }, stream: writeArchive(taken, stream, clock.wall() / 1000) };
+    return {
+      meta: { ...meta, Index: taken.index },
+      stream: writeArchive(taken, stream, clock.wall() / 1000),
+    };
   }
 
   /** A snapshot of now; when nothing has changed since the last one, that is it. */
@@ -100,7 +121,8 @@ export class SnapshotEndpoint {
     } catch (error) {
       throw new InvalidRequestError(`Raft error when taking snapshot: ${errorText(error)}`);
     }
-    if (taken === undefined) throw new InvalidRequestError("Raft error when taking snapshot: nothing new to snapshot");
+    if (taken === undefined)
+      throw new InvalidRequestError("Raft error when taking snapshot: nothing new to snapshot");
     return taken;
   }
 

@@ -147,7 +147,11 @@ export function testServer(o: TestServerOptions): TestServer {
 }
 
 /** The LAN pool of a client agent. */
-export function testClientPool(o: { readonly name: string; readonly ip: string; readonly datacenter?: string }): SerfPool {
+export function testClientPool(o: {
+  readonly name: string;
+  readonly ip: string;
+  readonly datacenter?: string;
+}): SerfPool {
   const nodeId = uuid(systemRandom);
   const datacenter = o.datacenter ?? "dc1";
   const tags: AgentTagOptions = { datacenter, nodeId, version: "1.8.7" };
@@ -172,7 +176,11 @@ export function testClientPool(o: { readonly name: string; readonly ip: string; 
 }
 
 /** Waits for a condition; the error tells which one never held. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 10_000,
+): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`still waiting after ${timeoutMs} ms: ${what}`);

@@ -1,5 +1,5 @@
 /** Txn.*: several operations, all or none. */
-import type { TxnError, TxnOp, TxnResponse } from "../model/kv.ts";
+import { type TxnError, TxnOp, type TxnResponse } from "../model/kv.ts";
 import { readTxn } from "../state/txn.ts";
 import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./dispatcher.ts";
@@ -15,7 +15,8 @@ export function normalizeTxn(
   const errors: TxnError[] = [];
   const out = ops?.map((op, OpIndex) => {
     try {
-      return op === null ? null : normalizeOp(core, op);
+      // A nil operation in a logged entry would end every server of 1.8 that applies it; an empty one does nothing.
+      return op === null ? TxnOp.zero() : normalizeOp(core, op);
     } catch (error) {
       errors.push({ OpIndex, What: errorText(error) });
       return op;
@@ -57,6 +58,7 @@ export function txnEndpoints(core: ServerCore) {
     },
     "Txn.Read": async (request) => {
       if (request.RequireConsistent) await core.consistentRead();
+      else if (!request.AllowStale) await core.leaderRead();
       const { ops, errors } = normalizeTxn(core, request.Ops);
       const meta = core.queryMeta();
       if (errors.length > 0) return { Results: null, Errors: errors, ...meta };

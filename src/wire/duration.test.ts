@@ -23,7 +23,8 @@ const bad: readonly (readonly [string, string])[] = [
   ["1.s.", 'time: invalid duration "1.s."'],
 ];
 for (const [text, message] of bad)
-  test(`parseDuration refuses ${JSON.stringify(text)}`, () => assert.throws(() => parseDuration(text), { message }));
+  test(`parseDuration refuses ${JSON.stringify(text)}`, () =>
+    assert.throws(() => parseDuration(text), { message }));
 
 const printed: readonly (readonly [bigint, string])[] = [
   [0n, "0s"],
@@ -34,4 +35,5 @@ const printed: readonly (readonly [bigint, string])[] = [
   [90_500_000_000n, "1m30.5s"],
   [-1_000_000_000n, "-1s"],
 ];
-for (const [ns, text] of printed) test(`formatDuration ${text}`, () => assert.equal(formatDuration(ns), text));
+for (const [ns, text] of printed)
+  test(`formatDuration ${text}`, () => assert.equal(formatDuration(ns), text));

@@ -38,7 +38,8 @@ export function parseDuration(text: string): bigint {
     const unit = /^[^.\d]*/.exec(rest)![0];
     if (unit === "") throw new DurationError(`time: missing unit in duration ${goQuote(text)}`);
     const scale = Object.hasOwn(UNITS, unit) ? UNITS[unit]! : undefined;
-    if (scale === undefined) throw new DurationError(`time: unknown unit ${goQuote(unit)} in duration ${goQuote(text)}`);
+    if (scale === undefined)
+      throw new DurationError(`time: unknown unit ${goQuote(unit)} in duration ${goQuote(text)}`);
     rest = rest.slice(unit.length);
     total += BigInt(whole === "" ? "0" : whole) * scale;
     // More digits than a nanosecond can hold change nothing.

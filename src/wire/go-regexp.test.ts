@@ -35,7 +35,8 @@ const cases: readonly (readonly [string, string, boolean])[] = [
   ["(a*)*$", "aaab", true],
 ];
 for (const [re, text, wanted] of cases)
-  test(`${JSON.stringify(re)} on ${JSON.stringify(text)}`, () => assert.equal(new GoRegExp(re).test(text), wanted));
+  test(`${JSON.stringify(re)} on ${JSON.stringify(text)}`, () =>
+    assert.equal(new GoRegExp(re).test(text), wanted));
 
 const refused: readonly (readonly [string, string])[] = [
   ["(", "error parsing regexp: missing closing ): `(`"],
@@ -48,7 +49,8 @@ const refused: readonly (readonly [string, string])[] = [
   ["[b-a]", "error parsing regexp: invalid character class range: `b-a`"],
   ["(?=a)", "error parsing regexp: invalid or unsupported Perl syntax: `(?=`"],
 ];
-for (const [re, message] of refused) test(`refuses ${re}`, () => assert.throws(() => new GoRegExp(re), { message }));
+for (const [re, message] of refused)
+  test(`refuses ${re}`, () => assert.throws(() => new GoRegExp(re), { message }));
 
 test("an expression that makes backtracking explode is answered at once", () => {
   const started = performance.now();
@@ -59,3 +61,15 @@ test("an expression that makes backtracking explode is answered at once", () => 
 test("a program that would be huge is refused", () => {
   assert.throws(() => new GoRegExp("((a{100}){100}){100}"), { name: "GoRegExpError" });
 });
+
+const captures: readonly (readonly [string, string, readonly (string | undefined)[] | undefined])[] = [
+  ["^(.*?)-(.*)$", "geo-db-east", ["geo-db-east", "geo", "db-east"]],
+  ["(a+)(b)?", "xaab", ["aab", "aa", "b"]],
+  ["(a+)(b)?", "xaa", ["aa", "aa", undefined]],
+  ["(a|ab)(c|bcd)", "abcd", ["abcd", "a", "bcd"]],
+  ["(?:x)(?P<n>y)", "xy", ["xy", "y"]],
+  ["(?U)(a+)", "aaa", ["a", "a"]],
+  ["q", "abc", undefined],
+];
+for (const [re, text, wanted] of captures)
+  test(`groups of ${re} in ${text}`, () => assert.deepEqual(new GoRegExp(re).exec(text), wanted));

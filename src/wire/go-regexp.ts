@@ -1,9 +1,9 @@
 /**
  * Regular expressions as Go's regexp package reads them (RE2 syntax), tested in time linear in the input: peers and users send
- * expressions that a backtracking matcher could be made to hang on. Only "does it match somewhere" is answered.
+ * expressions that a backtracking matcher could be made to hang on.
  *
- * Method: Thompson's construction, simulated on sets of states (Thompson 1968; Cox, "Regular Expression Matching Can Be Simple
- * And Fast").
+ * Method: Thompson's construction, simulated on sets of states, with captures as Pike does it (Thompson 1968; Cox, "Regular
+ * Expression Matching Can Be Simple And Fast" and "Regular Expression Matching: the Virtual Machine Approach").
  */
 
 /** An expression that Go would refuse, with Go's message. */
@@ -25,12 +25,20 @@ type Node =
   | { readonly kind: "char"; readonly test: CharTest }
   | { readonly kind: "assert"; readonly what: Assertion }
   | { readonly kind: "concat" | "alternate"; readonly of: readonly Node[] }
-  | { readonly kind: "repeat"; readonly of: Node; readonly min: number; readonly max: number };
+  | { readonly kind: "group"; readonly of: Node; readonly index: number }
+  | {
+      readonly kind: "repeat";
+      readonly of: Node;
+      readonly min: number;
+      readonly max: number;
+      readonly lazy: boolean;
+    };
 
 interface Flags {
   i: boolean;
   m: boolean;
   s: boolean;
+  U: boolean;
 }
 
 const quote = (text: string): string => `\`${text}\``;
@@ -95,6 +103,8 @@ class Parser {
   readonly #chars: readonly string[];
   #at = 0;
   #depth = 0;
+  /** Capturing groups so far. */
+  groups = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -102,7 +112,7 @@ class Parser {
   }
 
   parse(): Node {
-    const node = this.#alternate({ i: false, m: false, s: false });
+    const node = this.#alternate({ i: false, m: false, s: false, U: false });
     if (this.#at < this.#chars.length) fail("unexpected )", this.#text);
     return node;
   }
@@ -134,17 +144,18 @@ class Parser {
       if (c === undefined || c === "|" || c === ")") return of.length === 1 ? of[0]! : { kind: "concat", of };
       if (this.#rest(2) === "\\Q") {
         this.#at += 2;
-        while (this.#at < this.#chars.length && this.#rest(2) !== "\\E") of.push(literal(this.#chars[this.#at++]!, flags));
+        while (this.#at < this.#chars.length && this.#rest(2) !== "\\E")
+          of.push(literal(this.#chars[this.#at++]!, flags));
         if (this.#rest(2) === "\\E") this.#at += 2;
         continue;
       }
       const start = this.#at;
       const atom = this.#atom(flags);
-      if (atom !== undefined) of.push(this.#repeated(atom, start));
+      if (atom !== undefined) of.push(this.#repeated(atom, start, flags));
     }
   }
 
-  #repeated(atom: Node, start: number): Node {
+  #repeated(atom: Node, start: number, flags: Flags): Node {
     let node = atom;
     for (let operators = 0; ; operators++) {
       const c = this.#peek();
@@ -156,13 +167,18 @@ class Parser {
       else if (c === "{") bounds = this.#counts();
       if (bounds === undefined) return node;
       if (c !== "{") this.#at++;
+      const lazy = (this.#peek() === "?") !== flags.U;
       if (this.#peek() === "?") this.#at++;
       const operator = this.#chars.slice(from, this.#at).join("");
-      if (operators > 0) fail("invalid nested repetition operator", this.#chars.slice(start + 1, this.#at).join("") || operator);
+      if (operators > 0)
+        fail(
+          "invalid nested repetition operator",
+          this.#chars.slice(start + 1, this.#at).join("") || operator,
+        );
       const [min, max] = bounds;
       if (min > REPEAT_MAX || (max !== Number.POSITIVE_INFINITY && (max > REPEAT_MAX || min > max)))
         fail("invalid repeat count", operator);
-      node = { kind: "repeat", of: node, min, max };
+      node = { kind: "repeat", of: node, min, max, lazy };
     }
   }
 
@@ -206,17 +222,21 @@ class Parser {
   #group(flags: Flags): Node | undefined {
     const open = this.#at++;
     let inner: Flags = flags;
+    let index: number | undefined;
     if (this.#peek() === "?") {
       const rest = this.#chars.slice(this.#at).join("");
       const named = /^\?P?<([A-Za-z0-9_]+)>/.exec(rest);
-      if (named !== null) this.#at += [...named[0]].length;
-      else {
+      if (named !== null) {
+        this.#at += [...named[0]].length;
+        index = ++this.groups;
+      } else {
         const m = /^\?([imsU]*(?:-[imsU]+)?)([:)])/.exec(rest);
-        if (m === null) return fail("invalid or unsupported Perl syntax", this.#chars.slice(open, open + 3).join(""));
+        if (m === null)
+          return fail("invalid or unsupported Perl syntax", this.#chars.slice(open, open + 3).join(""));
         this.#at += m[0].length;
         const [on, off = ""] = m[1]!.split("-");
         inner = { ...flags };
-        for (const f of ["i", "m", "s"] as const) {
+        for (const f of ["i", "m", "s", "U"] as const) {
           if (on!.includes(f)) inner[f] = true;
           if (off.includes(f)) inner[f] = false;
         }
@@ -226,11 +246,11 @@ class Parser {
           return undefined;
         }
       }
-    }
-    const node = this.#alternate({ ...inner });
+    } else index = ++this.groups;
+    const of = this.#alternate({ ...inner });
     if (this.#peek() !== ")") return fail("missing closing )", this.#text);
     this.#at++;
-    return node;
+    return index === undefined ? of : { kind: "group", of, index };
   }
 
   #escape(flags: Flags): Node {
@@ -301,13 +321,16 @@ class Parser {
       if (c === undefined) return fail("missing closing ]", this.#chars.slice(open).join(""));
       const named = /^\[:(\^?)([a-z]+):\]/.exec(this.#rest(16));
       if (named !== null) {
-        const test = Object.hasOwn(POSIX, named[2]!) ? POSIX[named[2]!]! : fail("invalid character class range", named[0]);
+        const test = Object.hasOwn(POSIX, named[2]!)
+          ? POSIX[named[2]!]!
+          : fail("invalid character class range", named[0]);
         tests.push(named[1] === "^" ? negated(test) : test);
         this.#at += named[0].length;
         continue;
       }
       if (c === "\\") {
-        if (this.#at + 1 >= this.#chars.length) return fail("missing closing ]", this.#chars.slice(open).join(""));
+        if (this.#at + 1 >= this.#chars.length)
+          return fail("missing closing ]", this.#chars.slice(open).join(""));
         const set = this.#escapedSet();
         if (set !== undefined) {
           tests.push(set);
@@ -317,10 +340,15 @@ class Parser {
       const from = this.#at;
       const low = this.#classChar();
       let high = low;
-      if (this.#peek() === "-" && this.#chars[this.#at + 1] !== undefined && this.#chars[this.#at + 1] !== "]") {
+      if (
+        this.#peek() === "-" &&
+        this.#chars[this.#at + 1] !== undefined &&
+        this.#chars[this.#at + 1] !== "]"
+      ) {
         this.#at++;
         high = this.#classChar();
-        if (high < low) return fail("invalid character class range", this.#chars.slice(from, this.#at).join(""));
+        if (high < low)
+          return fail("invalid character class range", this.#chars.slice(from, this.#at).join(""));
       }
       tests.push((code) => code >= low && code <= high);
     }
@@ -359,7 +387,10 @@ function unicodeProperty(name: string): CharTest | undefined {
 type Instruction =
   | { readonly kind: "char"; readonly test: CharTest }
   | { readonly kind: "assert"; readonly what: Assertion }
+  /** Goes on at each place, the first preferred. */
   | { readonly kind: "split"; readonly to: number[] }
+  /** Notes the position: 2n where group n begins, 2n+1 where it ends. */
+  | { readonly kind: "save"; readonly slot: number }
   | { readonly kind: "match" };
 
 class Program {
@@ -406,15 +437,24 @@ class Program {
         for (const jump of jumps) jump.push(this.code.length);
         return;
       }
+      case "group":
+        this.#push({ kind: "save", slot: node.index * 2 }, source);
+        this.#emit(node.of, source);
+        this.#push({ kind: "save", slot: node.index * 2 + 1 }, source);
+        return;
       case "repeat": {
         for (let i = 0; i < node.min; i++) this.#emit(node.of, source);
+        const leave = (split: number[]): void => {
+          if (node.lazy) split.unshift(this.code.length);
+          else split.push(this.code.length);
+        };
         if (node.max === Number.POSITIVE_INFINITY) {
           const at = this.code.length;
           const split = [at + 1];
           this.#push({ kind: "split", to: split }, source);
           this.#emit(node.of, source);
           this.#push({ kind: "split", to: [at] }, source);
-          split.push(this.code.length);
+          leave(split);
           return;
         }
         const skips: number[][] = [];
@@ -424,7 +464,7 @@ class Program {
           skips.push(split);
           this.#emit(node.of, source);
         }
-        for (const split of skips) split.push(this.code.length);
+        for (const split of skips) leave(split);
         return;
       }
       default:
@@ -436,13 +476,17 @@ class Program {
 /** A compiled expression. */
 export class GoRegExp {
   readonly source: string;
+  /** Number of capturing groups. */
+  readonly groups: number;
   readonly #code: readonly Instruction[];
 
   /** Throws {@link GoRegExpError}. */
   constructor(source: string) {
     if (source.length > EXPRESSION_CHARS_MAX) fail("expression too large", source.slice(0, 64));
     this.source = source;
-    this.#code = new Program(new Parser(source).parse(), source).code;
+    const parser = new Parser(source);
+    this.#code = new Program(parser.parse(), source).code;
+    this.groups = parser.groups;
   }
 
   /** Whether the expression matches anywhere in `text`. */
@@ -456,9 +500,83 @@ export class GoRegExp {
       const next = new Set<number>();
       for (const pc of current) {
         const instruction = this.#code[pc]!;
-        if (instruction.kind === "char" && instruction.test(chars[at]!) && this.#follow(pc + 1, chars, at + 1, next)) return true;
+        if (
+          instruction.kind === "char" &&
+          instruction.test(chars[at]!) &&
+          this.#follow(pc + 1, chars, at + 1, next)
+        )
+          return true;
       }
       current = next;
+    }
+  }
+
+  /**
+   * The leftmost match with its groups (whole match first, undefined for a group that took no part), as Go's FindStringSubmatch;
+   * undefined when there is none.
+   */
+  exec(text: string): readonly (string | undefined)[] | undefined {
+    const chars = Array.from(text, (c) => c.codePointAt(0)!);
+    let current: Thread[] = [];
+    let matched: readonly (number | undefined)[] | undefined;
+    for (let at = 0; ; at++) {
+      const seen = new Set<number>();
+      const runnable: Thread[] = [];
+      for (const thread of current) this.#spread(thread, chars, at, seen, runnable);
+      // A later start is of lower rank than all that began before, and none follows a match.
+      if (matched === undefined) this.#spread({ pc: 0, slots: [at] }, chars, at, seen, runnable);
+      const next: Thread[] = [];
+      for (const { pc, slots } of runnable) {
+        const instruction = this.#code[pc]!;
+        if (instruction.kind === "match") {
+          matched = [slots[0], at, ...slots.slice(2)];
+          // What ranks below a match is cut off; what ranks above it may still find a better one.
+          break;
+        }
+        if (instruction.kind === "char" && at < chars.length && instruction.test(chars[at]!))
+          next.push({ pc: pc + 1, slots });
+      }
+      current = next;
+      if (at >= chars.length || (matched !== undefined && current.length === 0)) break;
+    }
+    if (matched === undefined) return undefined;
+    const groups: (string | undefined)[] = [];
+    for (let g = 0; g <= this.groups; g++) {
+      const [from, to] = [matched[g * 2], matched[g * 2 + 1]];
+      groups.push(
+        from === undefined || to === undefined ? undefined : String.fromCodePoint(...chars.slice(from, to)),
+      );
+    }
+    return groups;
+  }
+
+  /** Adds to `into` the threads that follow from one without a character, in order of preference. */
+  #spread(thread: Thread, chars: readonly number[], at: number, seen: Set<number>, into: Thread[]): void {
+    const stack: Thread[] = [thread];
+    for (let t = stack.pop(); t !== undefined; t = stack.pop()) {
+      if (seen.has(t.pc)) continue;
+      seen.add(t.pc);
+      const instruction = this.#code[t.pc]!;
+      switch (instruction.kind) {
+        case "split":
+          for (const pc of instruction.to.toReversed()) stack.push({ pc, slots: t.slots });
+          break;
+        case "save": {
+          const slots = [...t.slots];
+          slots[instruction.slot] = at;
+          stack.push({ pc: t.pc + 1, slots });
+          break;
+        }
+        case "assert":
+          if (holds(instruction.what, chars, at)) stack.push({ pc: t.pc + 1, slots: t.slots });
+          break;
+        case "char":
+        case "match":
+          into.push(t);
+          break;
+        default:
+          instruction satisfies never;
+      }
     }
   }
 
@@ -475,6 +593,9 @@ export class GoRegExp {
         case "split":
           stack.push(...instruction.to);
           break;
+        case "save":
+          stack.push(pc + 1);
+          break;
         case "assert":
           if (holds(instruction.what, chars, at)) stack.push(pc + 1);
           break;
@@ -486,6 +607,12 @@ export class GoRegExp {
     }
     return false;
   }
+}
+
+/** A state with the positions of its groups. */
+interface Thread {
+  readonly pc: number;
+  readonly slots: readonly (number | undefined)[];
 }
 
 function holds(what: Assertion, chars: readonly number[], at: number): boolean {

@@ -2,12 +2,20 @@
  * Filter expressions applied to lists. What can be selected is declared per element type, as Consul 1.8.7 has it; an expression is
  * checked against that before the first element is looked at.
  */
-import { FilterError, parseFilter, selectorText, type FilterNode, type MatchOperator } from "./expression.ts";
+
 import { GoRegExp, GoRegExpError } from "../../wire/go-regexp.ts";
+import { FilterError, type FilterNode, type MatchOperator, parseFilter, selectorText } from "./expression.ts";
 import type { Selectable } from "./selectable.ts";
 
 const SCALAR_OPERATORS: readonly MatchOperator[] = ["Equal", "Not Equal"];
-const STRING_OPERATORS: readonly MatchOperator[] = ["Equal", "Not Equal", "In", "Not In", "Matches", "Not Matches"];
+const STRING_OPERATORS: readonly MatchOperator[] = [
+  "Equal",
+  "Not Equal",
+  "In",
+  "Not In",
+  "Matches",
+  "Not Matches",
+];
 const SCALAR_LIST_OPERATORS: readonly MatchOperator[] = ["In", "Not In", "Is Empty", "Is Not Empty"];
 const EMPTY_OPERATORS: readonly MatchOperator[] = ["Is Empty", "Is Not Empty"];
 
@@ -31,7 +39,11 @@ function operatorsOf(type: Selectable): readonly MatchOperator[] {
 
 /** Result when a key of the path is not in its map. */
 const whenMissing = (operator: MatchOperator): boolean =>
-  operator === "Not Equal" || operator === "Not In" || operator === "Is Empty" || operator === "Matches" || operator === "Not Matches";
+  operator === "Not Equal" ||
+  operator === "Not In" ||
+  operator === "Is Empty" ||
+  operator === "Matches" ||
+  operator === "Not Matches";
 
 type Test = (value: unknown) => boolean;
 
@@ -41,8 +53,10 @@ function compileMatch(node: Extract<FilterNode, { kind: "match" }>, root: Select
   for (const part of node.selector) {
     // Lists of objects are passed through: what follows applies to each element.
     while (type.kind === "list") type = type.of;
-    const next: Selectable | undefined = type.kind === "map" ? type.of : type.kind === "struct" ? type.fields.get(part) : undefined;
-    if (next === undefined) throw new FilterError(`Selector ${JSON.stringify(selectorText(node.selector))} is not valid`);
+    const next: Selectable | undefined =
+      type.kind === "map" ? type.of : type.kind === "struct" ? type.fields.get(part) : undefined;
+    if (next === undefined)
+      throw new FilterError(`Selector ${JSON.stringify(selectorText(node.selector))} is not valid`);
     type = next;
   }
   if (!operatorsOf(type).includes(node.operator))
@@ -53,7 +67,13 @@ function compileMatch(node: Extract<FilterNode, { kind: "match" }>, root: Select
 }
 
 /** Walks the selector from `at`, through lists to any element. */
-function along(selector: readonly string[], at: number, type: Selectable, leaf: Test, missing: boolean): Test {
+function along(
+  selector: readonly string[],
+  at: number,
+  type: Selectable,
+  leaf: Test,
+  missing: boolean,
+): Test {
   if (at === selector.length) return leaf;
   const part = selector[at]!;
   switch (type.kind) {
@@ -70,7 +90,8 @@ function along(selector: readonly string[], at: number, type: Selectable, leaf: 
     }
     case "struct": {
       const rest = along(selector, at + 1, type.fields.get(part)!, leaf, missing);
-      return (value) => (value === null || value === undefined ? missing : rest((value as Record<string, unknown>)[part]));
+      return (value) =>
+        value === null || value === undefined ? missing : rest((value as Record<string, unknown>)[part]);
     }
     default:
       return () => missing;
@@ -88,7 +109,8 @@ function positiveTest(node: Extract<FilterNode, { kind: "match" }>, type: Select
   switch (node.operator) {
     case "Is Empty":
     case "Is Not Empty":
-      return (value) => (value instanceof Map ? value.size === 0 : ((value as readonly unknown[] | null) ?? []).length === 0);
+      return (value) =>
+        value instanceof Map ? value.size === 0 : ((value as readonly unknown[] | null) ?? []).length === 0;
     case "Equal":
     case "Not Equal": {
       const wanted = coerce(text, type, node.selector);
@@ -97,7 +119,8 @@ function positiveTest(node: Extract<FilterNode, { kind: "match" }>, type: Select
     case "In":
     case "Not In": {
       if (type.kind === "string") return (value) => (value as string).includes(text);
-      if (type.kind === "map") return (value) => (value as ReadonlyMap<string, unknown> | null)?.has(text) ?? false;
+      if (type.kind === "map")
+        return (value) => (value as ReadonlyMap<string, unknown> | null)?.has(text) ?? false;
       const wanted = coerce(text, type.kind === "list" ? type.of : type, node.selector);
       return (value) => ((value as readonly unknown[] | null) ?? []).includes(wanted);
     }
@@ -108,7 +131,9 @@ function positiveTest(node: Extract<FilterNode, { kind: "match" }>, type: Select
         expression = new GoRegExp(text);
       } catch (error) {
         if (!(error instanceof GoRegExpError)) throw error;
-        throw new FilterError(`Failed to compile regular expression ${JSON.stringify(text)}: ${error.message}`);
+        throw new FilterError(
+          `Failed to compile regular expression ${JSON.stringify(text)}: ${error.message}`,
+        );
       }
       return (value) => expression.test(value as string);
     }
@@ -163,13 +188,18 @@ export function compileFilter(text: string, type: Selectable): (element: unknown
   try {
     return compileNode(parseFilter(text), type);
   } catch (error) {
-    if (error instanceof FilterError) throw new FilterError(`Failed to create boolean expression evaluator: ${error.message}`);
+    if (error instanceof FilterError)
+      throw new FilterError(`Failed to create boolean expression evaluator: ${error.message}`);
     throw error;
   }
 }
 
 /** The elements that an expression takes, nil staying nil only when there is no expression (as the original answers). */
-export function filterList<T>(text: string, type: Selectable, items: readonly T[] | null): readonly T[] | null {
+export function filterList<T>(
+  text: string,
+  type: Selectable,
+  items: readonly T[] | null,
+): readonly T[] | null {
   if (text === "") return items;
   const test = compileFilter(text, type);
   return (items ?? []).filter((item) => test(item));

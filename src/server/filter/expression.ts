@@ -8,13 +8,27 @@ export const FILTER_LENGTH_MAX = 64 * 1024;
 /** Depth of parentheses and `not`s. */
 export const FILTER_DEPTH_MAX = 128;
 
-export const MATCH_OPERATORS = ["Equal", "Not Equal", "In", "Not In", "Is Empty", "Is Not Empty", "Matches", "Not Matches"] as const;
+export const MATCH_OPERATORS = [
+  "Equal",
+  "Not Equal",
+  "In",
+  "Not In",
+  "Is Empty",
+  "Is Not Empty",
+  "Matches",
+  "Not Matches",
+] as const;
 export type MatchOperator = (typeof MATCH_OPERATORS)[number];
 
 export type FilterNode =
   | { readonly kind: "and" | "or"; readonly left: FilterNode; readonly right: FilterNode }
   | { readonly kind: "not"; readonly of: FilterNode }
-  | { readonly kind: "match"; readonly selector: readonly string[]; readonly operator: MatchOperator; readonly value: string | undefined };
+  | {
+      readonly kind: "match";
+      readonly selector: readonly string[];
+      readonly operator: MatchOperator;
+      readonly value: string | undefined;
+    };
 
 /** An expression that cannot be read, or does not fit what it is applied to. The text follows a fixed prefix in answers. */
 export class FilterError extends Error {
@@ -56,7 +70,8 @@ class Parser {
   }
 
   #not(): FilterNode {
-    if (++this.#depth > FILTER_DEPTH_MAX) throw new FilterError(`filter nested deeper than ${FILTER_DEPTH_MAX}`);
+    if (++this.#depth > FILTER_DEPTH_MAX)
+      throw new FilterError(`filter nested deeper than ${FILTER_DEPTH_MAX}`);
     try {
       if (this.#word("not", false)) return { kind: "not", of: this.#not() };
       if (this.#text[this.#at] !== "(") return this.#match();
@@ -85,7 +100,11 @@ class Parser {
       this.#at = mark;
     }
     if (selector === undefined) throw this.#expected('"in", "not" or [ \\t\\r\\n]');
-    const equality = this.#text.startsWith("==", this.#at) ? "Equal" : this.#text.startsWith("!=", this.#at) ? "Not Equal" : undefined;
+    const equality = this.#text.startsWith("==", this.#at)
+      ? "Equal"
+      : this.#text.startsWith("!=", this.#at)
+        ? "Not Equal"
+        : undefined;
     if (equality !== undefined) {
       this.#at += 2;
       this.#blanks();
@@ -97,7 +116,12 @@ class Parser {
       if (this.#word("is", false)) {
         const negated = this.#word("not", false);
         if (this.#endWord("empty"))
-          return { kind: "match", selector, operator: negated ? "Is Not Empty" : "Is Empty", value: undefined };
+          return {
+            kind: "match",
+            selector,
+            operator: negated ? "Is Not Empty" : "Is Empty",
+            value: undefined,
+          };
         throw this.#expected('"empty", "not" or [ \\t\\r\\n]');
       }
       if (this.#word("not", false)) {
@@ -108,7 +132,8 @@ class Parser {
       throw this.#expected('"!=", "==", "contains", "in", "is", "matches", "not" or [ \\t\\r\\n]');
     }
     this.#at = afterValue;
-    if (start === this.#at) throw this.#expected('"(", "-", "0", "\\"", "`", "not", [ \\t\\r\\n], [1-9] or [a-zA-Z]');
+    if (start === this.#at)
+      throw this.#expected('"(", "-", "0", "\\"", "`", "not", [ \\t\\r\\n], [1-9] or [a-zA-Z]');
     throw this.#expected('"!=", ".", "==", "[", [ \\t\\r\\n] or [a-zA-Z0-9_]');
   }
 
@@ -135,7 +160,8 @@ class Parser {
     if (m !== null) {
       this.#at = NUMBER.lastIndex;
       const next = this.#text[this.#at];
-      if (next !== undefined && next !== ")" && !BLANK.test(next)) throw this.#rule(start, "number", "Invalid number literal");
+      if (next !== undefined && next !== ")" && !BLANK.test(next))
+        throw this.#rule(start, "number", "Invalid number literal");
       return { text: m[0], selector: undefined };
     }
     throw this.#expected('"-", "0", "\\"", "`", [ \\t\\r\\n], [1-9] or [a-zA-Z]');
@@ -248,9 +274,12 @@ function unescapeGo(raw: string): string | undefined {
       out += c;
       continue;
     }
-    const m = /^(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))/.exec(raw.slice(i + 1, i + 10));
+    const m = /^(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3}))/.exec(
+      raw.slice(i + 1, i + 10),
+    );
     if (m !== null) {
-      const code = m[4] !== undefined ? Number.parseInt(m[4], 8) : Number.parseInt((m[1] ?? m[2] ?? m[3])!, 16);
+      const code =
+        m[4] !== undefined ? Number.parseInt(m[4], 8) : Number.parseInt((m[1] ?? m[2] ?? m[3])!, 16);
       if (code > 0x10ffff || (m[4] !== undefined && code > 255)) return undefined;
       out += String.fromCodePoint(code);
       i += m[0].length;
@@ -265,6 +294,7 @@ function unescapeGo(raw: string): string | undefined {
 
 /** The tree of an expression. Throws {@link FilterError}. */
 export function parseFilter(text: string): FilterNode {
-  if (text.length > FILTER_LENGTH_MAX) throw new FilterError(`filter longer than ${FILTER_LENGTH_MAX} characters`);
+  if (text.length > FILTER_LENGTH_MAX)
+    throw new FilterError(`filter longer than ${FILTER_LENGTH_MAX} characters`);
   return new Parser(text).parse();
 }
