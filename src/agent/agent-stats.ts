@@ -39,7 +39,8 @@ export function agentStats(
       new Map([
         ["arch", ARCHITECTURES[process.arch] ?? process.arch],
         ["cpu_count", cpus],
-        ["goroutines", "1"],
+        // What keeps the program running: timers, sockets, child processes.
+        ["goroutines", String(process.getActiveResourcesInfo().length)],
         ["max_procs", cpus],
         ["os", process.platform === "win32" ? "windows" : process.platform],
         ["version", `node ${process.version}`],

@@ -23,9 +23,11 @@ import { multiErrorText } from "./core/go-text.ts";
 import { LocalRecords } from "./core/local-records.ts";
 import { lockDataDir, nodeIdentity } from "./data-dir.ts";
 import type { Delegate } from "./delegate.ts";
-import { AgentLocalState, type LocalStateSettings } from "./local-state.ts";
+import { AgentLocalState } from "./local-state.ts";
 import { removePidFile, writePidFile } from "./pid-file.ts";
 import { createLanPool, createWanPool } from "./pools.ts";
+import type { LocalStateSettings } from "./prepare-registration.ts";
+import { execRefusal, localStateSettings, reloadedConfig } from "./reloadable.ts";
 import { RemoteExec } from "./remote-exec.ts";
 import { retryJoin } from "./retry-join.ts";
 import { ServerDelegate } from "./server-delegate.ts";
@@ -81,10 +83,11 @@ export async function startAgent(
       { ...ports, disk },
     );
     const log = ports.logHub.logger("agent");
+    const settings = await localStateSettings(config);
     const poolPorts = { ...ports, disk, log };
     const lan = await createLanPool(config, nodeId, poolPorts);
     const wan = await createWanPool(config, nodeId, poolPorts);
-    agent = new Agent(config, nodeId, { ...ports, disk, log, lan, wan, unlock }, hooks);
+    agent = new Agent(config, nodeId, { ...ports, disk, log, lan, wan, settings, unlock }, hooks);
     await agent.start();
     return agent;
   } catch (error) {
@@ -93,14 +96,6 @@ export async function startAgent(
     throw error;
   }
 }
-
-const settingsOf = (config: RuntimeConfig): LocalStateSettings => ({
-  checkUpdateIntervalMs: config.checkUpdateIntervalMs,
-  checkOutputBytesMax: config.checkOutputMaxSize,
-  discardCheckOutput: config.discardCheckOutput,
-  enableLocalScriptChecks: config.enableLocalScriptChecks,
-  enableRemoteScriptChecks: config.enableRemoteScriptChecks,
-});
 
 const anyAddress = (ip: string): boolean => ip === "" || ip === "0.0.0.0" || ip === "::";
 
@@ -126,6 +121,7 @@ class Agent implements RunningAgent {
   readonly #exec: RemoteExec;
   readonly #unlock: () => void;
   readonly #stopping = new AbortController();
+  readonly #joining = new AbortController();
   readonly #supervised = new Set<Promise<void>>();
   #closeDoors: (() => Promise<void>) | undefined;
   #reapTimer: Timer | undefined;
@@ -143,6 +139,7 @@ class Agent implements RunningAgent {
       readonly log: Logger;
       readonly lan: SerfPool;
       readonly wan: SerfPool | undefined;
+      readonly settings: LocalStateSettings;
       readonly unlock: () => void;
     },
     hooks: AgentHooks,
@@ -163,7 +160,6 @@ class Agent implements RunningAgent {
       this.#resolveEnded = resolve;
     });
     const { nodeName: node, datacenter } = config;
-    const rpc = this;
     const records = this.#records;
     this.#delegate = config.server
       ? new ServerDelegate(config, nodeId, { clock, random, log, metrics, disk, lan, wan })
@@ -189,15 +185,15 @@ class Agent implements RunningAgent {
         agentToken,
         userToken,
       },
-      { clock, random, log, metrics, rpc },
+      { clock, random, log, metrics, rpc: this },
     );
     this.local = new AgentLocalState(
-      { node, datacenter, settings: settingsOf(config), userToken },
+      { node, datacenter, settings: ports.settings, userToken },
       {
         clock,
         random,
         log,
-        rpc,
+        rpc: this,
         records,
         store: new StateStore({ dataDir: config.dataDir }, { disk, log }),
         triggerPush: () => this.#syncer.triggerPush(),
@@ -207,15 +203,15 @@ class Agent implements RunningAgent {
     this.#registrations = new ConfiguredRegistrations(this.local);
     this.#coordinates = new CoordinateSender(
       { node, datacenter, token: agentToken },
-      { clock, random, log, lan, rpc },
+      { clock, random, log, lan, rpc: this },
     );
     this.#exec = new RemoteExec(
       { node, datacenter, token: agentToken, refusal: () => execRefusal(this.#config) },
-      { clock, log, rpc },
+      { clock, log, rpc: this },
     );
     this.events = new AgentUserEvents(
       { node, datacenter, onRemoteExec: (event) => this.#exec.onEvent(event) },
-      { random, log, rpc, records },
+      { random, log, rpc: this, records },
     );
   }
 
@@ -340,6 +336,7 @@ class Agent implements RunningAgent {
   }
 
   async #leave(): Promise<void> {
+    this.#joining.abort();
     // The leader takes a node that leaves out of the catalog: nothing of ours may put it back.
     this.#coordinates.stop();
     await this.#syncer.stop();
@@ -378,7 +375,7 @@ class Agent implements RunningAgent {
       retryIntervalWanMs,
       retryMaxWan,
     } = this.#config;
-    const { signal } = this.#stopping;
+    const { signal } = this.#joining;
     const start = (
       pool: "LAN" | "WAN",
       addresses: readonly string[],
@@ -413,32 +410,33 @@ class Agent implements RunningAgent {
     const load = this.#hooks.loadConfig;
     if (load === undefined) return;
     const old = this.#config;
+    const before = this.local.settings;
     try {
       const next = await load();
-      this.local.applySettings(settingsOf(next));
+      this.local.applySettings(await localStateSettings(next));
       const resume = this.#syncer.pause();
       try {
         await this.#registrations.reload(next);
-        this.#config = reloaded(old, next);
+        this.#config = reloadedConfig(old, next);
       } finally {
         resume();
       }
     } catch (error) {
-      this.local.applySettings(settingsOf(old));
+      this.local.applySettings(before);
       this.log.error(`Reload config failed: ${(error as Error).message}`);
       throw error;
     }
     const { rpcRate, rpcMaxBurst } = this.#config.limits;
     this.#delegate.setRpcLimit(rpcRate, rpcMaxBurst);
-    // Metadata of the node may have changed, and tokens.
-    this.#records.setNodeInSync(false);
+    // The node's metadata may have changed, and tokens.
     this.#syncer.triggerFull();
     this.#hooks.onReloaded?.(this.#config);
   }
 
   async #shutdown(): Promise<void> {
     this.log.info("Requesting shutdown");
-    this.#stopping.abort(new Error("the agent is shutting down"));
+    this.#stopping.abort();
+    this.#joining.abort();
     this.#reapTimer?.cancel();
     for (const stop of this.#stopEvents) stop();
     this.#coordinates.stop();
@@ -459,45 +457,4 @@ class Agent implements RunningAgent {
     this.#unlock();
     this.log.info("shutdown complete");
   }
-}
-
-/** Why this agent runs no remote commands. */
-function execRefusal(config: RuntimeConfig): string | undefined {
-  return config.disableRemoteExec
-    ? `disable_remote_exec is true (${config.commandSwitches.remoteExecReason})`
-    : undefined;
-}
-
-/** `old` with what a reload may change taken from `next`. */
-function reloaded(old: RuntimeConfig, next: RuntimeConfig): RuntimeConfig {
-  return {
-    ...old,
-    nodeMeta: next.nodeMeta,
-    logLevel: next.logLevel,
-    services: next.services,
-    checks: next.checks,
-    enableLocalScriptChecks: next.enableLocalScriptChecks,
-    enableRemoteScriptChecks: next.enableRemoteScriptChecks,
-    checkUpdateIntervalMs: next.checkUpdateIntervalMs,
-    checkOutputMaxSize: next.checkOutputMaxSize,
-    discardCheckOutput: next.discardCheckOutput,
-    acl: { ...old.acl, tokens: next.acl.tokens },
-    watches: next.watches,
-    dns: next.dns,
-    recursors: next.recursors,
-    telemetry: {
-      ...old.telemetry,
-      allowedPrefixes: next.telemetry.allowedPrefixes,
-      blockedPrefixes: next.telemetry.blockedPrefixes,
-    },
-    cache: next.cache,
-    limits: {
-      ...old.limits,
-      httpMaxConnsPerClient: next.limits.httpMaxConnsPerClient,
-      rpcRate: next.limits.rpcRate,
-      rpcMaxBurst: next.limits.rpcMaxBurst,
-    },
-    warnings: next.warnings,
-    debug: next.debug,
-  };
 }

@@ -2,6 +2,7 @@
  * A client agent's way to the servers: it learns of them by gossip, uses one until it fails, and moves on. Retries, texts and
  * log lines as observed in Consul 1.8.7; beyond it, a read whose connection was cut is tried again elsewhere.
  */
+import { setMaxListeners } from "node:events";
 import type { Member, SerfEvent, SerfPool } from "../gossip/contract.ts";
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import { SnapshotRequest } from "../model/operator.ts";
@@ -64,6 +65,8 @@ export class ClientDelegate implements Delegate {
     this.#options = options;
     this.#ports = ports;
     this.#log = ports.log.named("consul");
+    // One listener for each call under way; many blocking queries are no leak.
+    setMaxListeners(0, this.#closing.signal);
     this.#pool = new RpcPool(
       options.sourceAddress === undefined ? {} : { sourceAddress: options.sourceAddress },
       ports,

@@ -13,8 +13,9 @@ import { ConfiguredRegistrations } from "./configured-registrations.ts";
 import { AgentError } from "./contract.ts";
 import { LocalRecords } from "./core/local-records.ts";
 import { FakeCatalog } from "./fake-catalog.ts";
-import { AgentLocalState, type LocalStateSettings } from "./local-state.ts";
+import { AgentLocalState } from "./local-state.ts";
 import { aggregateStatus } from "./maintenance.ts";
+import type { LocalStateSettings } from "./prepare-registration.ts";
 import { StateStore } from "./state-store.ts";
 
 const S = 1_000_000_000n;
@@ -25,6 +26,7 @@ const settings: LocalStateSettings = {
   discardCheckOutput: false,
   enableLocalScriptChecks: true,
   enableRemoteScriptChecks: false,
+  checkTls: undefined,
 };
 
 function setUp(

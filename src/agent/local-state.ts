@@ -5,37 +5,25 @@
  * Changes run one at a time, in the order asked. A refused one has changed nothing.
  */
 import type { HealthCheck, NodeService } from "../model/catalog.ts";
-import { CheckDefinition, type ServiceDefinition } from "../model/definition.ts";
+import type { CheckDefinition, ServiceDefinition } from "../model/definition.ts";
 import type { RpcCaller } from "../model/methods.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
-import { cannotRun, type RunningCheck, runningCheck } from "./checks/running-check.ts";
+import { type RunningCheck, runningCheck } from "./checks/running-check.ts";
 import { TtlCheck } from "./checks/ttl-check.ts";
 import { AgentError, type LocalState, type RegistrationSource } from "./contract.ts";
 import { CONSUL_SERVICE_ID } from "./core/anti-entropy.ts";
-import {
-  type CheckStatus,
-  checkDefinitionError,
-  checkKind,
-  checkRecord,
-  isCheckStatus,
-  isScriptCheck,
-  serviceCheckId,
-} from "./core/check-definition.ts";
+import { type CheckStatus, checkKind, checkRecord, isCheckStatus } from "./core/check-definition.ts";
 import type { LocalRecords } from "./core/local-records.ts";
 import { maintenanceCheck, NODE_MAINTENANCE_ID, serviceMaintenanceId } from "./maintenance.ts";
-import { serviceDefinitionError, serviceRecord } from "./service-definition.ts";
+import {
+  assertRunnable,
+  type LocalStateSettings,
+  prepareCheck,
+  prepareService,
+} from "./prepare-registration.ts";
 import type { StateStore } from "./state-store.ts";
-
-/** What a reload may change. */
-export interface LocalStateSettings {
-  readonly checkUpdateIntervalMs: number;
-  readonly checkOutputBytesMax: number;
-  readonly discardCheckOutput: boolean;
-  readonly enableLocalScriptChecks: boolean;
-  readonly enableRemoteScriptChecks: boolean;
-}
 
 export interface LocalStateOptions {
   readonly node: string;
@@ -57,23 +45,14 @@ export interface LocalStatePorts {
   readonly pausePush: () => () => void;
 }
 
-/** One check ready to be registered. */
-interface PreparedCheck {
-  readonly record: HealthCheck;
-  readonly definition: CheckDefinition;
-  readonly token: string;
-}
+/** A shorter `deregister_critical_service_after` is raised to this. As Consul. */
+export const DEREGISTER_NS_MIN = 60_000_000_000n;
 
 /** What a TTL check was told before a restart. */
 interface LastReport {
   readonly status: CheckStatus;
   readonly output: string;
 }
-
-const SCRIPTS_OFF_LOCAL =
-  "Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true";
-const SCRIPTS_OFF_REMOTE =
-  "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true";
 
 export class AgentLocalState implements LocalState {
   readonly #options: LocalStateOptions;
@@ -127,13 +106,17 @@ export class AgentLocalState implements LocalState {
     return { monitors: this.#running.size - ttls, ttls };
   }
 
+  get settings(): LocalStateSettings {
+    return this.#settings;
+  }
+
   applySettings(settings: LocalStateSettings): void {
     this.#settings = settings;
   }
 
   /** Throws what {@link addService} would throw for this definition. */
   checkServiceDefinition(definition: ServiceDefinition, source: RegistrationSource): void {
-    this.#prepareService(definition, source, "");
+    prepareService(definition, source, "", this.#context());
   }
 
   addService(
@@ -146,7 +129,7 @@ export class AgentLocalState implements LocalState {
   ): Promise<void> {
     return this.#exclusive(async () => {
       const { source } = options;
-      const { service, token, checks } = this.#prepareService(definition, source, options.token);
+      const { service, token, checks } = prepareService(definition, source, options.token, this.#context());
       const known = new Set(checks.map((c) => c.record.CheckID));
       const obsolete = options.replaceExistingChecks
         ? this.#records
@@ -193,7 +176,7 @@ export class AgentLocalState implements LocalState {
 
   /** Throws what {@link addCheck} would throw for this definition, but for a service that is not there. */
   checkCheckDefinition(definition: CheckDefinition, source: RegistrationSource): void {
-    this.#prepareCheck(definition, source);
+    prepareCheck(definition, source, this.#context());
   }
 
   addCheck(
@@ -202,7 +185,7 @@ export class AgentLocalState implements LocalState {
   ): Promise<void> {
     return this.#exclusive(async () => {
       const { source } = options;
-      const id = this.#prepareCheck(definition, source);
+      const id = prepareCheck(definition, source, this.#context());
       const service = this.#records.service(definition.ServiceID);
       if (definition.ServiceID !== "" && service === undefined)
         throw new AgentError(500, `ServiceID ${JSON.stringify(definition.ServiceID)} does not exist`);
@@ -324,60 +307,8 @@ export class AgentLocalState implements LocalState {
     await this.#ports.store.flush();
   }
 
-  #prepareService(
-    definition: ServiceDefinition,
-    source: RegistrationSource,
-    requestToken: string,
-  ): { readonly service: NodeService; readonly token: string; readonly checks: readonly PreparedCheck[] } {
-    const problem = serviceDefinitionError(definition);
-    if (problem !== undefined) throw new AgentError(problem.httpStatus, problem.text);
-    const service = serviceRecord(definition);
-    const token = definition.Token || requestToken;
-    const defined = definition.Checks ?? [];
-    const checks = defined.map((given, i): PreparedCheck => {
-      this.#assertRunnable(given, source, source === "local" ? "Check is not valid: " : "Invalid check: ");
-      const d = CheckDefinition.make({ ...given, ServiceID: service.ID });
-      const id = d.ID || serviceCheckId(service.ID, i + 1, defined.length);
-      return {
-        record: checkRecord(d, this.#options.node, id, service),
-        definition: d,
-        token: d.Token || token,
-      };
-    });
-    return { service, token, checks };
-  }
-
-  /** The check's id. */
-  #prepareCheck(definition: CheckDefinition, source: RegistrationSource): string {
-    const id = definition.ID || definition.Name;
-    if (id === "")
-      throw new AgentError(
-        source === "remote" ? 400 : 500,
-        source === "remote" ? "Missing check name" : "CheckID missing",
-      );
-    if (definition.Status !== "" && !isCheckStatus(definition.Status))
-      throw new AgentError(400, "Bad check status");
-    this.#assertRunnable(definition, source, source === "local" ? "" : "Invalid check: ");
-    return id;
-  }
-
-  #assertRunnable(definition: CheckDefinition, source: RegistrationSource, prefix: string): void {
-    const invalid = checkDefinitionError(definition);
-    if (invalid !== undefined) throw new AgentError(400, prefix + invalid);
-    if (isScriptCheck(definition)) {
-      const { enableLocalScriptChecks, enableRemoteScriptChecks } = this.#settings;
-      if (source === "remote" && !enableRemoteScriptChecks) throw new AgentError(500, SCRIPTS_OFF_REMOTE);
-      if (source === "local" && !enableLocalScriptChecks && !enableRemoteScriptChecks)
-        throw new AgentError(500, SCRIPTS_OFF_LOCAL);
-    }
-    const impossible = cannotRun(definition);
-    if (impossible !== undefined) throw new AgentError(500, impossible);
-    const after = definition.DeregisterCriticalServiceAfter;
-    if (after > 0n && after < 60_000_000_000n)
-      this.#ports.log.warn("check has deregister interval below minimum", {
-        check: definition.ID || definition.Name,
-        minimum_interval: "1m0s",
-      });
+  #context(): { readonly node: string; readonly settings: LocalStateSettings } {
+    return { node: this.#options.node, settings: this.#settings };
   }
 
   #whyNotRestore(
@@ -389,7 +320,7 @@ export class AgentLocalState implements LocalState {
       return `ServiceID ${JSON.stringify(check.ServiceID)} does not exist`;
     if (definition === undefined) return undefined;
     try {
-      this.#assertRunnable(definition, source, "");
+      assertRunnable(definition, source, this.#settings, "");
       return undefined;
     } catch (error) {
       return (error as Error).message;
@@ -456,11 +387,15 @@ export class AgentLocalState implements LocalState {
     const known = report === undefined ? record : { ...record, Status: report.status, Output: report.output };
     this.#records.setCheck(known, definition, token, source, clock.now());
     if (definition === undefined || this.#stopped) return;
+    const after = definition.DeregisterCriticalServiceAfter;
+    if (after > 0n && after < DEREGISTER_NS_MIN)
+      log.warn("check has deregister interval below minimum", { check: id, minimum_interval: "1m0s" });
     const running = runningCheck(
       {
         checkId: id,
         definition,
         outputBytesMax: this.#settings.checkOutputBytesMax,
+        tls: this.#settings.checkTls,
         lastOutput: report?.output ?? "",
         publish: (status, output) => this.#publish(id, status, output),
         alias: {

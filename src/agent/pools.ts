@@ -1,4 +1,5 @@
 /** The agent's gossip pools, made from the configuration and not yet started. */
+import { BlockList, isIPv6 } from "node:net";
 import { join } from "node:path";
 import type { Member, SerfPool, SerfPoolOptions } from "../gossip/contract.ts";
 import { DEV_TIMINGS } from "../gossip/profile.ts";
@@ -80,6 +81,21 @@ function poolOptions(
   };
 }
 
+/** Refuses members outside the given networks; none given lets all in. */
+export function allowedNetworks(cidrs: readonly string[]): (members: readonly Member[]) => void {
+  const list = new BlockList();
+  for (const cidr of cidrs) {
+    const [network = "", bits = ""] = cidr.split("/");
+    list.addSubnet(network, Number(bits), isIPv6(network) ? "ipv6" : "ipv4");
+  }
+  return (members) => {
+    if (cidrs.length === 0) return;
+    for (const { name, addr } of members)
+      if (!list.check(addr, isIPv6(addr) ? "ipv6" : "ipv4"))
+        throw new Error(`Member '${name}' has address ${addr}, which is in none of the allowed networks`);
+  };
+}
+
 const keyringOf = (config: RuntimeConfig, pool: "local" | "remote", ports: PoolPorts): Promise<Keyring> =>
   loadKeyring(
     { dataDir: config.dataDir, pool, encrypt: config.encrypt, disableFile: config.disableKeyringFile },
@@ -93,6 +109,7 @@ export async function createLanPool(
 ): Promise<SerfPool> {
   const tags = tagOptions(config, nodeId);
   const admit = lanAdmission({ nodeName: config.nodeName, nodeId, datacenter: config.datacenter });
+  const allowed = allowedNetworks(config.serfLanAllowedCidrs);
   return createSerfPool(
     {
       ...poolOptions(config, await keyringOf(config, "local", ports), "local"),
@@ -105,7 +122,10 @@ export async function createLanPool(
       profile: "lan",
       timings: timingsOf(config, config.gossipLan),
       reconnectTimeoutMs: config.reconnectTimeoutLanMs,
-      admit: (members: readonly Member[]) => admit(members),
+      admit: (members) => {
+        allowed(members);
+        admit(members);
+      },
     },
     ports,
   );
@@ -118,6 +138,8 @@ export async function createWanPool(
   ports: PoolPorts,
 ): Promise<SerfPool | undefined> {
   if (!config.server || config.ports.serfWan <= 0) return undefined;
+  const admit = wanAdmission();
+  const allowed = allowedNetworks(config.serfWanAllowedCidrs);
   return createSerfPool(
     {
       ...poolOptions(config, await keyringOf(config, "remote", ports), "remote"),
@@ -130,7 +152,10 @@ export async function createWanPool(
       profile: "wan",
       timings: timingsOf(config, config.gossipWan),
       reconnectTimeoutMs: config.reconnectTimeoutWanMs,
-      admit: wanAdmission(),
+      admit: (members) => {
+        allowed(members);
+        admit(members);
+      },
     },
     ports,
   );

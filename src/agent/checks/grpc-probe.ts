@@ -3,6 +3,7 @@
  * Wire: gRPC over HTTP/2 (one length-prefixed message each way), protobuf with one field each.
  */
 import type { Clock } from "../../ports/clock.ts";
+import type { CheckTls } from "../check-tls.ts";
 import { dialErrorText } from "../core/go-text.ts";
 import { GRPC_ANSWER_BYTES_MAX } from "../limits.ts";
 import { withHttp2Session } from "./http2-session.ts";
@@ -14,6 +15,8 @@ export interface GrpcProbeOptions {
   readonly tls: boolean;
   readonly tlsSkipVerify: boolean;
   readonly tlsServerName: string;
+  /** undefined trusts what the system trusts. */
+  readonly trust: CheckTls | undefined;
   readonly timeoutMs: number;
 }
 

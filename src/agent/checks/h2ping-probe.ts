@@ -1,5 +1,6 @@
 /** Opens an HTTP/2 connection and waits for the answer to one PING. Texts as documented for Consul 1.10. */
 import type { Clock } from "../../ports/clock.ts";
+import type { CheckTls } from "../check-tls.ts";
 import { dialErrorText } from "../core/go-text.ts";
 import { withHttp2Session } from "./http2-session.ts";
 import { critical, type Probe, type ProbeResult, passing } from "./probe.ts";
@@ -10,6 +11,8 @@ export interface H2PingProbeOptions {
   readonly tls: boolean;
   readonly tlsSkipVerify: boolean;
   readonly tlsServerName: string;
+  /** undefined trusts what the system trusts. */
+  readonly trust: CheckTls | undefined;
   readonly timeoutMs: number;
 }
 

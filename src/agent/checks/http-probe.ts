@@ -5,6 +5,7 @@
 import http from "node:http";
 import https from "node:https";
 import type { Clock } from "../../ports/clock.ts";
+import { type CheckTls, tlsClientOptions } from "../check-tls.ts";
 import { dialErrorText, joinHostPort } from "../core/go-text.ts";
 import { OutputRing } from "../core/output-ring.ts";
 import { HTTP_CHECK_BODY_BYTES_MAX, HTTP_CHECK_REDIRECTS_MAX } from "../limits.ts";
@@ -20,6 +21,8 @@ export interface HttpProbeOptions {
   readonly outputBytesMax: number;
   readonly tlsSkipVerify: boolean;
   readonly tlsServerName: string;
+  /** undefined trusts what the system trusts. */
+  readonly trust: CheckTls | undefined;
   readonly disableRedirects: boolean;
 }
 
@@ -126,10 +129,9 @@ export class HttpProbe implements Probe {
     if (body !== "") headers["Content-Length"] = String(Buffer.byteLength(body));
     // No proxy stands between us and our own host.
     const proxyEnv = isLoopback(target.hostname) ? {} : { proxyEnv: process.env };
-    const tlsOptions = {
-      rejectUnauthorized: !this.#options.tlsSkipVerify,
-      ...(this.#options.tlsServerName !== "" ? { servername: this.#options.tlsServerName } : {}),
-    };
+    const tlsOptions = tls
+      ? tlsClientOptions(this.#options.trust, this.#options.tlsSkipVerify, this.#options.tlsServerName)
+      : {};
     return new Promise((resolve, reject) => {
       const timedOut = (waitingFor: string): ExchangeError =>
         new ExchangeError(`context deadline exceeded (Client.Timeout ${waitingFor})`);

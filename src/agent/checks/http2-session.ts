@@ -1,5 +1,6 @@
 /** One HTTP/2 connection for one probe: dialled, used, closed. */
 import { type ClientHttp2Session, connect } from "node:http2";
+import { type CheckTls, tlsClientOptions } from "../check-tls.ts";
 
 export interface Http2SessionOptions {
   /** host:port */
@@ -7,6 +8,7 @@ export interface Http2SessionOptions {
   readonly tls: boolean;
   readonly tlsSkipVerify: boolean;
   readonly tlsServerName: string;
+  readonly trust: CheckTls | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -17,10 +19,10 @@ export async function withHttp2Session<T>(
 ): Promise<T> {
   const { target, tls, signal } = options;
   signal.throwIfAborted();
-  const session = connect(`${tls ? "https" : "http"}://${target}`, {
-    rejectUnauthorized: !options.tlsSkipVerify,
-    ...(options.tlsServerName !== "" ? { servername: options.tlsServerName } : {}),
-  });
+  const session = connect(
+    `${tls ? "https" : "http"}://${target}`,
+    tls ? tlsClientOptions(options.trust, options.tlsSkipVerify, options.tlsServerName) : {},
+  );
   const failed = new Promise<never>((_, reject) => {
     session.on("error", reject);
     session.once("close", () => reject(new Error("connection closed")));

@@ -1,10 +1,15 @@
 /** Probes against real programs and real servers on loopback. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
 import http2, { type ServerHttp2Stream } from "node:http2";
+import https from "node:https";
 import { type AddressInfo, createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, test } from "node:test";
 import { systemClock } from "../../ports/clock.ts";
 import { DockerProbe, parseDockerHost } from "./docker-probe.ts";
@@ -145,6 +150,7 @@ const httpOptions = (url: string, more: Partial<HttpProbeOptions> = {}): HttpPro
   outputBytesMax: 4096,
   tlsSkipVerify: false,
   tlsServerName: "",
+  trust: undefined,
   disableRedirects: false,
   ...more,
 });
@@ -243,6 +249,40 @@ test("http", async (t) => {
   );
 });
 
+const openssl = spawnSync("openssl", ["version"]).status === 0 ? false : "no openssl to make a certificate";
+
+test("https: trusted, not trusted, not looked at", { skip: openssl }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "probe-tls-"));
+  open.push({ close: () => rmSync(folder, { recursive: true, force: true }) });
+  const [key, cert] = [join(folder, "key"), join(folder, "cert")];
+  const subject = ["-subj", "/CN=web.test", "-addext", "subjectAltName=DNS:web.test"];
+  spawnSync("openssl", [
+    "req",
+    "-x509",
+    "-newkey",
+    "rsa:2048",
+    "-nodes",
+    "-days",
+    "2",
+    "-keyout",
+    key,
+    "-out",
+    cert,
+    ...subject,
+  ]);
+  const ca = readFileSync(cert, "utf8");
+  const port = await listen(
+    https.createServer({ key: readFileSync(key), cert: ca }, (_, r) => void r.end("secret")),
+  );
+  const url = `https://${HOST}:${port}/`;
+  const get = (more: Partial<HttpProbeOptions>): Promise<ProbeResult> =>
+    run(new HttpProbe(httpOptions(url, more), ports));
+  assert.match((await get({})).output, /^Get ".*": x509: /);
+  assert.equal((await get({ tlsSkipVerify: true })).output, `HTTP GET ${url}: 200 OK Output: secret`);
+  assert.equal((await get({ trust: { ca: [ca] }, tlsServerName: "web.test" })).status, "passing");
+  assert.equal((await get({ trust: { ca: [ca] }, tlsServerName: "other.test" })).status, "critical");
+});
+
 test("udp: silence is passing, an answer too, a closed port is not", async () => {
   const quiet = createSocket("udp4");
   quiet.bind(0, HOST);
@@ -298,7 +338,10 @@ test("grpc", async () => {
   const port = await grpcServer((service) => ({ "": 1, up: 1, down: 2 })[service]);
   const probe = (target: string): Promise<ProbeResult> =>
     run(
-      new GrpcProbe({ target, tls: false, tlsSkipVerify: false, tlsServerName: "", timeoutMs: 5000 }, ports),
+      new GrpcProbe(
+        { target, tls: false, tlsSkipVerify: false, tlsServerName: "", trust: undefined, timeoutMs: 5000 },
+        ports,
+      ),
     );
   assert.deepEqual(await probe(`${HOST}:${port}`), {
     status: "passing",
@@ -334,7 +377,7 @@ test("h2ping", async () => {
   const probe = (target: string): Promise<ProbeResult> =>
     run(
       new H2PingProbe(
-        { target, tls: false, tlsSkipVerify: false, tlsServerName: "", timeoutMs: 1000 },
+        { target, tls: false, tlsSkipVerify: false, tlsServerName: "", trust: undefined, timeoutMs: 1000 },
         ports,
       ),
     );

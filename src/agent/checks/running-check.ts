@@ -4,6 +4,7 @@ import type { RpcCaller } from "../../model/methods.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { Random } from "../../ports/random.ts";
+import type { CheckTls } from "../check-tls.ts";
 import { CHECK_INTERVAL_MS_MIN, CheckCycle } from "../core/check-cycle.ts";
 import { type CheckStatus, checkKind } from "../core/check-definition.ts";
 import { AliasCheck, type AliasCheckOptions } from "./alias-check.ts";
@@ -28,6 +29,8 @@ export interface RunningCheckOptions {
   readonly definition: CheckDefinition;
   /** The agent's limit; the definition may set a smaller one. */
   readonly outputBytesMax: number;
+  /** undefined trusts what the system trusts. */
+  readonly tls: CheckTls | undefined;
   readonly alias: Omit<AliasCheckOptions, "checkId" | "node" | "service" | "publish">;
   readonly publish: (status: CheckStatus, output: string) => void;
   /** TTL checks: what the last report before a restart said. */
@@ -105,7 +108,7 @@ export function runningCheck(
         failuresBeforeWarning: d.FailuresBeforeWarning,
       });
       return new CheckRunner(
-        { checkId, cycle, publish, probe: probeOf(kind, d, outputBytesMax, ports) },
+        { checkId, cycle, publish, probe: probeOf(kind, d, outputBytesMax, options.tls, ports) },
         ports,
       );
     }
@@ -118,11 +121,12 @@ function probeOf(
   kind: "http" | "tcp" | "udp" | "grpc" | "h2ping" | "docker" | "script",
   d: CheckDefinition,
   outputBytesMax: number,
+  trust: CheckTls | undefined,
   ports: { readonly clock: Clock },
 ): Probe {
   const given = msOf(d.Timeout);
   const timeoutMs = given > 0 ? given : PROBE_TIMEOUT_MS;
-  const tls = { tlsSkipVerify: d.TLSSkipVerify, tlsServerName: d.TLSServerName };
+  const tls = { tlsSkipVerify: d.TLSSkipVerify, tlsServerName: d.TLSServerName, trust };
   switch (kind) {
     case "http":
       return new HttpProbe(

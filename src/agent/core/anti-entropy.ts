@@ -162,6 +162,10 @@ export function plan(records: LocalRecords): readonly SyncOperation[] {
   if (!records.nodeInSync) operations.push({ kind: "register-node" });
   const done = new Set<string>();
   const entries = [...records.checkEntries()];
+  const byService = Map.groupBy(
+    entries.filter(([, e]) => !e.inSync),
+    ([, e]) => e.check.ServiceID,
+  );
   const ref = (id: string, e: CheckEntry): CheckRef & { check: HealthCheck } => ({
     id,
     revision: e.revision,
@@ -171,7 +175,7 @@ export function plan(records: LocalRecords): readonly SyncOperation[] {
   for (const [id, s] of records.serviceEntries()) {
     if (s.inSync) continue;
     if (s.deleted) {
-      const gone = entries.filter(([, e]) => e.deleted && e.check.ServiceID === id);
+      const gone = (byService.get(id) ?? []).filter(([, e]) => e.deleted);
       for (const [checkId] of gone) done.add(checkId);
       operations.push({
         kind: "deregister-service",
@@ -182,8 +186,8 @@ export function plan(records: LocalRecords): readonly SyncOperation[] {
       });
       continue;
     }
-    const along = entries
-      .filter(([, e]) => !e.inSync && !e.deleted && e.check.ServiceID === id && e.token === s.token)
+    const along = (byService.get(id) ?? [])
+      .filter(([, e]) => !e.deleted && e.token === s.token)
       .slice(0, CHECKS_PER_REGISTER_MAX);
     for (const [checkId] of along) done.add(checkId);
     operations.push({

@@ -57,6 +57,8 @@ export class LocalRecords {
   readonly #watchers = new Set<() => void>();
   #revision = 0;
   #nodeInSync = false;
+  /** The earliest `deferredUntil`; "stale" when the entry that set it may be gone. */
+  #nextDeferral: number | undefined | "stale";
   #liveServices: ReadonlyMap<string, NodeService> | undefined;
   #liveChecks: ReadonlyMap<string, HealthCheck> | undefined;
 
@@ -165,7 +167,7 @@ export class LocalRecords {
   ): void {
     const old = this.check(check.CheckID);
     const kept = old === undefined ? check : { ...check, Status: old.check.Status, Output: old.check.Output };
-    this.#checks.set(check.CheckID, {
+    this.#put(check.CheckID, {
       check: kept,
       definition,
       token,
@@ -185,7 +187,7 @@ export class LocalRecords {
   deleteCheck(id: string): boolean {
     const e = this.check(id);
     if (e === undefined) return false;
-    this.#checks.set(id, {
+    this.#put(id, {
       ...e,
       inSync: false,
       deleted: true,
@@ -221,7 +223,7 @@ export class LocalRecords {
     const interval = deferral.updateIntervalMs;
     if (Status === status && interval > 0 && !e.outputAwaited) {
       const from = e.deferredFrom ?? now + interval / 2;
-      this.#checks.set(id, {
+      this.#put(id, {
         ...next,
         deferredFrom: from,
         deferredUntil: e.deferredUntil ?? from + deferral.chance * interval,
@@ -229,7 +231,7 @@ export class LocalRecords {
       this.#changed();
       return "deferred";
     }
-    this.#checks.set(id, {
+    this.#put(id, {
       ...next,
       inSync: false,
       outputOnly: Status === status && (e.inSync || e.outputOnly),
@@ -243,9 +245,11 @@ export class LocalRecords {
 
   /** When the earliest deferred output is due. */
   nextDeferral(): number | undefined {
+    if (this.#nextDeferral !== "stale") return this.#nextDeferral;
     let next: number | undefined;
     for (const { deferredUntil: at } of this.#checks.values())
       if (at !== undefined && (next === undefined || at < next)) next = at;
+    this.#nextDeferral = next;
     return next;
   }
 
@@ -258,7 +262,7 @@ export class LocalRecords {
     if (next === undefined || next > now) return false;
     for (const [id, e] of this.#checks)
       if (e.deferredFrom !== undefined && e.deferredFrom <= now)
-        this.#checks.set(id, {
+        this.#put(id, {
           ...e,
           outputOnly: e.inSync || e.outputOnly,
           inSync: false,
@@ -278,7 +282,7 @@ export class LocalRecords {
   markCheck(id: string, inSync: boolean, revision?: number, outputOnly = false): void {
     const e = this.#checks.get(id);
     if (e === undefined || (revision !== undefined && revision !== e.revision)) return;
-    this.#checks.set(id, {
+    this.#put(id, {
       ...e,
       inSync,
       outputOnly: !inSync && outputOnly,
@@ -293,6 +297,7 @@ export class LocalRecords {
   }
 
   forgetCheck(id: string): void {
+    // A deleted entry has no output that waits.
     if (this.#checks.get(id)?.deleted) this.#checks.delete(id);
   }
 
@@ -311,7 +316,7 @@ export class LocalRecords {
 
   addGhostCheck(id: string, serviceId: string): void {
     if (this.#checks.has(id)) return;
-    this.#checks.set(id, {
+    this.#put(id, {
       check: HealthCheck.make({ CheckID: id, ServiceID: serviceId }),
       definition: undefined,
       token: "",
@@ -348,7 +353,7 @@ export class LocalRecords {
       if (ServiceID !== service.ID || e.deleted) continue;
       if (ServiceName === service.Service && sameValue(ServiceTags, service.Tags)) continue;
       // The catalog takes both from the service only when the check itself is registered.
-      this.#checks.set(id, {
+      this.#put(id, {
         ...e,
         check: { ...e.check, ServiceName: service.Service, ServiceTags: service.Tags },
         revision: this.#next(),
@@ -356,6 +361,16 @@ export class LocalRecords {
         outputOnly: false,
       });
     }
+  }
+
+  #put(id: string, entry: CheckEntry): void {
+    const before = this.#checks.get(id)?.deferredUntil;
+    const at = entry.deferredUntil;
+    this.#checks.set(id, entry);
+    if (before === at || this.#nextDeferral === "stale") return;
+    if (before !== undefined && before === this.#nextDeferral) this.#nextDeferral = "stale";
+    else if (at !== undefined && (this.#nextDeferral === undefined || at < this.#nextDeferral))
+      this.#nextDeferral = at;
   }
 
   #next(): number {
