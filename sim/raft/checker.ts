@@ -1,0 +1,84 @@
+/**
+ * Watches all servers of a simulated cluster for the promises of the paper's figure 3: election safety, log matching, leader
+ * completeness, state machine safety; and that an acknowledged write stays at its index.
+ */
+import { crc32 } from "node:zlib";
+import type { LogEntry } from "../../src/raft/contract.ts";
+import type { CoreState } from "../../src/raft/core/state.ts";
+import { Violation } from "./violation.ts";
+
+interface SeenEntry {
+  readonly sum: number;
+  readonly prevTerm: number;
+  readonly by: string;
+}
+
+const sumOf = (e: LogEntry): number => crc32(e.data, e.type);
+
+export class Checker {
+  readonly #leaders = new Map<number, string>();
+  /** By `index/term`: what the entry is and which term came before it. Equal for all servers means equal logs before it. */
+  readonly #entries = new Map<string, SeenEntry>();
+  /** Term and state digest by applied index. */
+  readonly #applied: (
+    | { readonly term: number; readonly sum: number; readonly digest: number; readonly by: string }
+    | undefined
+  )[] = [];
+  elections = 0;
+  appliedMax = 0;
+
+  /** A server became leader. */
+  onLeader(server: string, s: CoreState): void {
+    const other = this.#leaders.get(s.term);
+    if (other === undefined) {
+      this.#leaders.set(s.term, server);
+      this.elections++;
+    } else if (other !== server)
+      throw new Violation(`election safety: two leaders in term ${s.term} (${other}, ${server})`);
+    const committed = this.#applied[this.appliedMax];
+    if (committed === undefined || this.appliedMax <= s.log.snapshotIndex) return;
+    const term = s.log.termAt(this.appliedMax);
+    if (term !== committed.term)
+      throw new Violation(
+        `leader completeness: ${server} leads term ${s.term} without entry ${this.appliedMax} of term ${committed.term}, applied by ${committed.by} (has term ${term ?? "none"}, last ${s.log.last})`,
+      );
+  }
+
+  /** A server wrote an entry behind one of `prevTerm` (undefined: unknown, behind a snapshot). */
+  onAppend(server: string, entry: LogEntry, prevTerm: number | undefined): void {
+    const key = `${entry.index}/${entry.term}`;
+    const seen = this.#entries.get(key);
+    const sum = sumOf(entry);
+    if (seen === undefined) {
+      if (prevTerm !== undefined) this.#entries.set(key, { sum, prevTerm, by: server });
+      return;
+    }
+    if (seen.sum !== sum || (prevTerm !== undefined && seen.prevTerm !== prevTerm))
+      throw new Violation(
+        `log matching: entry ${entry.index} of term ${entry.term} differs between ${seen.by} and ${server}`,
+      );
+  }
+
+  /** A server applied an entry, its state now has this digest. */
+  onApply(server: string, index: number, term: number, sum: number, digest: number): void {
+    const seen = this.#applied[index];
+    if (seen === undefined) {
+      this.#applied[index] = { term, sum, digest, by: server };
+      if (index > this.appliedMax) this.appliedMax = index;
+      return;
+    }
+    if (seen.sum !== sum || seen.digest !== digest || seen.term !== term)
+      throw new Violation(
+        `state machine safety: ${server} applied another entry at ${index} (term ${term}) than ${seen.by} (term ${seen.term}), or after another history`,
+      );
+  }
+
+  /** A client was told that its command took effect at `index`. */
+  onAcknowledged(index: number, sum: number): void {
+    const seen = this.#applied[index];
+    if (seen === undefined || seen.sum !== sum)
+      throw new Violation(`acknowledged write at ${index} is not what was applied there`);
+  }
+
+  readonly sumOf = sumOf;
+}
