@@ -3,29 +3,25 @@
  * sees of it, then forwarding.ts for who answers what, read.ts for how reads are answered, leader.ts for what only a leader does.
  */
 
-import { DCSpecificRequest } from "../model/catalog.ts";
 import { Session } from "../model/kv.ts";
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import { AutopilotConfig } from "../model/operator.ts";
 import type { QueryMeta } from "../model/query.ts";
 import { sleep, type Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
-import { type RaftNode, SUFFRAGE } from "../raft/contract.ts";
+import type { RaftNode } from "../raft/contract.ts";
 import { createRaft } from "../raft/raft.ts";
 import { IDLE_CLOSE_SERVER_MS, IDLE_STREAMS_SERVER } from "../rpc/limits.ts";
 import { createRpcListener, type RpcListener } from "../rpc/listener.ts";
 import { RpcPool } from "../rpc/pool.ts";
 import { RpcServer } from "../rpc/rpc-server.ts";
-import { autopilotConfig } from "../state/autopilot.ts";
-import { getNode, getNodeById, nodeServices } from "../state/catalog.ts";
 import type { CommandBody, CommandKind } from "../state/commands.ts";
 import { StateFsm } from "../state/fsm.ts";
-import { checksInState, nodeCheck } from "../state/health.ts";
-import { sessionList } from "../state/session.ts";
 import { StateStore } from "../state/state-store.ts";
 import type { Query } from "../state/tracked-read.ts";
 import { Autopilot } from "./autopilot.ts";
-import { minRaftVersion, planBootstrap } from "./bootstrap.ts";
+import { minRaftVersion } from "./bootstrap.ts";
+import { Bootstrapper } from "./bootstrapper.ts";
 import { Committer } from "./committer.ts";
 import type {
   ServerApi,
@@ -40,13 +36,11 @@ import type { ServerCore } from "./core.ts";
 import { type Call, Dispatcher } from "./dispatcher.ts";
 import { createHandlers } from "./endpoints.ts";
 import { errorText, ServerError } from "./errors.ts";
-import type { RoutingState } from "./forwarding.ts";
-import { retryDelayMs } from "./forwarding.ts";
-import { Leader, type LeaderView, type LeaderWriter } from "./leader.ts";
-import { BOOTSTRAP_PEERS_ATTEMPTS_MAX } from "./limits.ts";
+import { type RoutingState, retryDelayMs } from "./forwarding.ts";
+import { Leader } from "./leader.ts";
+import { currentAutopilotConfig, leaderView, leaderWriter, raftVersionInCatalog } from "./leader-store.ts";
 import { Membership } from "./membership.ts";
 import { Reader, type ReadOptions } from "./read.ts";
-import { CONSUL_SERVICE_ID, SERF_CHECK_ID } from "./reconcile.ts";
 import { hostPort, type ServerInfo } from "./server-metadata.ts";
 import { SessionTimers } from "./session-timers.ts";
 import { SnapshotEndpoint } from "./snapshot.ts";
@@ -84,8 +78,6 @@ export class Server implements ServerApi, ServerCore {
   #everLed = false;
   #leaving = false;
   #stopped = false;
-  #bootstrapping = false;
-  #bootstrapOver = false;
 
   constructor(options: ServerOptions, ports: ServerPorts) {
     this.options = options;
@@ -153,7 +145,7 @@ export class Server implements ServerApi, ServerCore {
       const parts = this.#assemble();
       this.#parts = parts;
       await parts.raft.start();
-      await this.#bootstrapAlone(parts.raft);
+      await parts.bootstrapper.alone();
       parts.membership.start();
       await this.lan.start();
       await this.wan?.start();
@@ -243,6 +235,7 @@ export class Server implements ServerApi, ServerCore {
     this.#coordinateTimer?.cancel();
     this.#reader.stop();
     this.#wakeHeld();
+    this.#parts?.bootstrapper.stop();
     this.#parts?.membership.stop();
     await this.#parts?.leader.lose();
     await this.lan.shutdown();
@@ -333,7 +326,7 @@ export class Server implements ServerApi, ServerCore {
   }
 
   autopilotConfig(): AutopilotConfig | null {
-    return this.store.peek(autopilotConfig).value ?? null;
+    return currentAutopilotConfig(this.store);
   }
 
   datacenters(): readonly string[] {
@@ -392,11 +385,15 @@ export class Server implements ServerApi, ServerCore {
         wan: this.wan,
         floodIntervalMs: timings.floodIntervalMs,
         onMember: (member, reaped) => leader.onMember(member, reaped),
-        onServerJoin: () => void this.#maybeBootstrap(),
+        onServerJoin: () => void bootstrapper.withPeers(),
         onNewLeader: () => {
           for (const handler of [...this.#serverUp]) handler();
         },
       },
+      ports,
+    );
+    const bootstrapper = new Bootstrapper(
+      { options, timings, address, raft, pool: this.#pool, servers: () => membership.servers() },
       ports,
     );
     const autopilot = new Autopilot(
@@ -424,8 +421,8 @@ export class Server implements ServerApi, ServerCore {
         timings,
         raft,
         lan: this.lan,
-        view: this.#leaderView(),
-        writer: this.#leaderWriter(committer),
+        view: leaderView(this.store),
+        writer: leaderWriter(committer),
         autopilot,
         sessions: this.sessionTimers,
         tombstones: this.#tombstones,
@@ -467,111 +464,11 @@ export class Server implements ServerApi, ServerCore {
       } else void leader.lose();
       this.#wakeHeld();
     });
-    return { raft, membership, autopilot, committer, leader, dispatcher, snapshots };
+    return { raft, membership, autopilot, committer, leader, dispatcher, snapshots, bootstrapper };
   }
 
-  #leaderView(): LeaderView {
-    const { store } = this;
-    return {
-      member: (name) => ({
-        node: store.peek((view) => getNode(view, name)).value ?? null,
-        consulService:
-          store.peek((view) => nodeServices(view, name)).value?.Services?.get(CONSUL_SERVICE_ID) ?? undefined,
-        serfHealth: store.peek((view) => nodeCheck(view, name, SERF_CHECK_ID)).value,
-      }),
-      serfChecks: () =>
-        store.peek((view) => checksInState(view, "any")).value.filter((c) => c.CheckID === SERF_CHECK_ID),
-      serverOf: (name) => {
-        const found = store.peek((view) => nodeServices(view, name)).value;
-        const service = found?.Services?.get(CONSUL_SERVICE_ID);
-        if (found?.Node == null || service == null) return undefined;
-        return { id: found.Node.ID, address: hostPort(found.Node.Address, service.Port) };
-      },
-      sessions: () => store.peek(sessionList).value,
-      autopilotConfig: () => this.autopilotConfig(),
-    };
-  }
-
-  #leaderWriter(committer: Committer): LeaderWriter {
-    return {
-      register: async (request) => void (await committer.commit("register", request)),
-      deregister: async (request) => void (await committer.commit("deregister", request)),
-      setAutopilotConfig: async (Config) =>
-        void (await committer.commit("autopilot", {
-          Datacenter: "",
-          Config,
-          CAS: false,
-          Token: "",
-        })),
-    };
-  }
-
-  /** Raft version of a server that gossip does not show, from the metadata of its `consul` service; "" when unknown. */
   raftVersionInCatalog(id: string): string {
-    const node = this.store.peek((view) => getNodeById(view, id)).value;
-    if (node === undefined) return "";
-    const services = this.store.peek((view) => nodeServices(view, node.Node)).value?.Services;
-    return services?.get(CONSUL_SERVICE_ID)?.Meta?.get("raft_version") ?? "";
-  }
-
-  async #bootstrapAlone(raft: RaftNode): Promise<void> {
-    const { bootstrap, bootstrapExpect, nodeId, advertiseAddr } = this.options;
-    if ((!bootstrap && bootstrapExpect !== 1) || raft.hasState) return;
-    const address = hostPort(advertiseAddr, this.addresses.rpc.port);
-    await raft.bootstrap({ servers: [{ id: nodeId, address, suffrage: SUFFRAGE.voter }] });
-  }
-
-  /** `-bootstrap-expect N`: forms the cluster once N servers are seen and none of them has peers. */
-  async #maybeBootstrap(): Promise<void> {
-    const { bootstrapExpect: expect, datacenter } = this.options;
-    if (expect < 2 || this.#bootstrapOver || this.#bootstrapping || this.#parts === undefined) return;
-    const { raft, membership } = this.#parts;
-    if (raft.hasState || raft.lastIndex !== 0) {
-      this.#bootstrapOver = true;
-      return;
-    }
-    const plan = planBootstrap(membership.servers(), { datacenter, expect });
-    if (plan.kind === "abort") this.log.error(plan.log);
-    if (plan.kind !== "ask") return;
-    this.#bootstrapping = true;
-    try {
-      for (const server of plan.servers)
-        if (server.id !== this.options.nodeId && (await this.#hasPeers(server))) {
-          this.log.info("Existing Raft peers reported by server, disabling bootstrap mode", {
-            server: server.name,
-          });
-          this.#bootstrapOver = true;
-          return;
-        }
-      if (this.#stopped || raft.hasState || raft.lastIndex !== 0) return;
-      const addresses = plan.configuration.servers.map((s) => s.address).join(",");
-      this.log.info("Found expected number of peers, attempting bootstrap", { peers: addresses });
-      await raft.bootstrap(plan.configuration);
-      this.#bootstrapOver = true;
-    } catch (error) {
-      this.log.error("Failed to bootstrap cluster", { error: errorText(error) });
-    } finally {
-      this.#bootstrapping = false;
-    }
-  }
-
-  async #hasPeers(server: ServerInfo): Promise<boolean> {
-    const request = { ...EMPTY_DC_REQUEST, Datacenter: this.options.datacenter };
-    for (let attempt = 0; ; attempt++) {
-      try {
-        const peers = await this.#pool.call(server.address, "Status.Peers", request, {
-          timeoutMs: this.options.rpcHoldTimeoutMs,
-        });
-        return (peers ?? []).length > 0;
-      } catch (error) {
-        if (attempt + 1 >= BOOTSTRAP_PEERS_ATTEMPTS_MAX || this.#stopped) throw error;
-        this.log.error("Failed to confirm peer status for server (will retry).", {
-          server: server.name,
-          error: errorText(error),
-        });
-        await sleep(this.clock, this.timings.bootstrapRetryBaseMs * 2 ** attempt);
-      }
-    }
+    return raftVersionInCatalog(this.store, id);
   }
 
   async #destroySession(id: string): Promise<void> {
@@ -619,8 +516,6 @@ export class Server implements ServerApi, ServerCore {
   }
 }
 
-const EMPTY_DC_REQUEST = DCSpecificRequest.zero();
-
 interface Parts {
   readonly raft: RaftNode;
   readonly membership: Membership;
@@ -629,6 +524,7 @@ interface Parts {
   readonly leader: Leader;
   readonly dispatcher: Dispatcher;
   readonly snapshots: SnapshotEndpoint;
+  readonly bootstrapper: Bootstrapper;
 }
 
 export const createServer = (options: ServerOptions, ports: ServerPorts): ServerApi =>
