@@ -68,12 +68,12 @@ export class Dispatcher {
     asked: MethodRequest<M>,
     call: Call,
   ): Promise<MethodReply<M>> {
-    const { scope } = rpcMethods[method];
+    const scope = OFF_EVERYWHERE.has(method) ? "local" : rpcMethods[method].scope;
     let request = asked;
     // Only the primary datacenter's leader writes what is one for all datacenters.
     if (scope === "primary")
       request = { ...(asked as object), Datacenter: this.#parts.primaryDatacenter } as MethodRequest<M>;
-    const routed = request as unknown as Routed;
+    const routed: Routed = typeof request === "object" && request !== null ? request : {};
     let holdUntil: number | undefined;
     for (;;) {
       const where = route(scope, routed, this.#parts.routing());
@@ -166,6 +166,12 @@ export class Dispatcher {
 }
 
 const options = (call: Call): CallOptions => (call.signal === undefined ? {} : { signal: call.signal });
+
+/** Services of the insecure port; while they are off, the server that is asked says so. */
+const OFF_EVERYWHERE: ReadonlySet<MethodName> = new Set<MethodName>([
+  "AutoEncrypt.Sign",
+  "AutoConfig.InitialConfiguration",
+]);
 
 /** Requests that read carry query options; only those may be sent again after a broken connection. */
 const isRead = (request: unknown): boolean =>
