@@ -80,7 +80,8 @@ function registerCheck(
   check: HealthCheck,
   indexes: Indexes,
 ): void {
-  if (check.Node !== node) throw new CommandError(`check node "${check.Node}" does not match node "${node}"`);
+  const matches = indexes === "preserve" ? lower(check.Node) === lower(node) : check.Node === node;
+  if (!matches) throw new CommandError(`check node "${check.Node}" does not match node "${node}"`);
   part("failed inserting check: ", ` on node "${check.Node}"`, () => putCheck(tx, context, check, indexes));
 }
 
@@ -189,9 +190,9 @@ export function putService(tx: WriteTxn, node: string, request: NodeService, ind
     touchHealth(tx, before.Service);
 }
 
-/** The same but for indexes; the type of the check does not count (observed), case of the node's name neither. */
+/** The same but for indexes; the type of the check does not count, the spelling of the node's name does (observed). */
 const sameCheck = (a: HealthCheck, b: HealthCheck): boolean =>
-  lower(a.Node) === lower(b.Node) && sameExcept(a, b, "Node", "Type", "CreateIndex", "ModifyIndex");
+  sameExcept(a, b, "Type", "CreateIndex", "ModifyIndex");
 
 /** Stores a check. Its row is written every time, its ModifyIndex moves only when it changed. */
 export function putCheck(tx: WriteTxn, context: WriteContext, request: HealthCheck, indexes: Indexes): void {

@@ -50,15 +50,17 @@ export function validateGraph(
       refuseGatewayClash(tables, kind, "ingress-gateway", name, next);
       return;
     case "proxy-defaults":
-      if (name !== GLOBAL) return;
-      for (const service of servicesWithChains(tables)) new Chain(entries, service).validate();
+      if (name === GLOBAL) validateChains(entries, servicesWithChains(tables), allIngresses(tables));
       return;
     case "service-defaults":
     case "service-router":
     case "service-splitter":
     case "service-resolver":
-      for (const service of new Set([name, ...servicesThatReach(tables, name)]))
-        new Chain(entries, service).validate();
+      validateChains(
+        entries,
+        new Set([name, ...servicesThatReach(tables, name)]),
+        allIngresses(tables).filter((gateway) => exposes(gateway, name)),
+      );
       return;
     default:
       throw new CommandError(`unhandled kind "${kind}" during validation of "${name}"`);
@@ -78,17 +80,66 @@ function refuseGatewayClash(
   );
 }
 
+const listed = (gateway: IngressGatewayConfigEntry) =>
+  (gateway.Listeners ?? []).flatMap((listener) =>
+    (listener.Services ?? [])
+      .filter((service) => service.Name !== "*")
+      .map((service) => ({ service: service.Name, wanted: listener.Protocol })),
+  );
+
+const exposes = (gateway: IngressGatewayConfigEntry, service: string): boolean =>
+  listed(gateway).some((l) => l.service === service);
+
+function allIngresses(tables: Tables): readonly IngressGatewayConfigEntry[] {
+  return tables.configEntries.rows.tree.list(keyOf("ingress-gateway", "")) as IngressGatewayConfigEntry[];
+}
+
+const mismatch = (service: string, found: string, wanted: string): CommandError =>
+  new CommandError(
+    `service "${service}" has protocol "${found}", which does not match defined listener protocol "${wanted}"`,
+  );
+
+/** A new ingress gateway: its services must speak exactly what its listeners do. */
 function refuseProtocolMismatch(entries: Entries, gateway: IngressGatewayConfigEntry | undefined): void {
-  for (const listener of gateway?.Listeners ?? [])
-    for (const service of listener.Services ?? []) {
-      if (service.Name === "*") continue;
-      const chain = new Chain(entries, service.Name);
-      chain.validate();
-      if (chain.protocol !== listener.Protocol)
-        throw new CommandError(
-          `service "${service.Name}" has protocol "${chain.protocol}", which does not match defined listener protocol "${listener.Protocol}"`,
-        );
+  if (gateway === undefined) return;
+  for (const { service, wanted } of listed(gateway)) {
+    const found = protocolOf(entries, service);
+    if (found !== wanted) throw mismatch(service, found, wanted);
+  }
+}
+
+/**
+ * Any other change: chains must hold, and the gateways in front must still fit. A tcp listener takes every protocol then, as
+ * long as nothing routes or splits behind it (observed: it is stricter when the gateway itself is written).
+ */
+function validateChains(
+  entries: Entries,
+  services: ReadonlySet<string>,
+  gateways: readonly IngressGatewayConfigEntry[],
+): void {
+  const chains = new Map<string, Chain>();
+  for (const service of new Set([...services, ...gateways.flatMap((g) => listed(g).map((l) => l.service))])) {
+    const chain = new Chain(entries, service);
+    chain.validate();
+    chains.set(service, chain);
+  }
+  for (const gateway of gateways)
+    for (const { service, wanted } of listed(gateway)) {
+      const chain = chains.get(service)!;
+      if (chain.protocol !== wanted && !(wanted === "tcp" && chain.isPlain))
+        throw mismatch(service, chain.protocol, wanted);
     }
+}
+
+/** What a service speaks by its own defaults, else by the proxies', else tcp. */
+function protocolOf(entries: Entries, service: string): string {
+  const own = entries.get<ServiceConfigEntry>("service-defaults", service);
+  let protocol = own?.Protocol ?? "";
+  if (own === undefined) {
+    const global = entries.get<ProxyConfigEntry>("proxy-defaults", GLOBAL)?.Config?.get("protocol");
+    if (typeof global === "string") protocol = global;
+  }
+  return protocol === "" ? "tcp" : protocol.toLowerCase();
 }
 
 function* graphEntries(tables: Tables): Generator<ConfigEntry> {
@@ -136,7 +187,7 @@ class Chain {
   protocol = "";
   readonly #entries: Entries;
   readonly #service: string;
-  /** Splitters that are being expanded now, outermost first. */
+  /** The router and the splitters that are being expanded now, outermost first. */
   readonly #path: string[] = [];
   readonly #expanded = new Set<string>();
   readonly #resolved = new Map<string, Target>();
@@ -154,6 +205,7 @@ class Chain {
     else {
       this.#speaks(this.#service);
       this.#splitsRequests = true;
+      this.#path.push(`router:${this.#service}.${NAMESPACE}`);
       for (const route of router.Routes ?? []) {
         const to = retarget(
           start,
@@ -172,15 +224,14 @@ class Chain {
       );
   }
 
+  /** Nothing routes or splits: requests go straight to instances. */
+  get isPlain(): boolean {
+    return !this.#splitsRequests;
+  }
+
   /** Notes the protocol of a service in the chain: all must agree. */
   #speaks(service: string): void {
-    const own = this.#entries.get<ServiceConfigEntry>("service-defaults", service);
-    let protocol = own?.Protocol ?? "";
-    if (own === undefined) {
-      const global = this.#entries.get<ProxyConfigEntry>("proxy-defaults", GLOBAL)?.Config?.get("protocol");
-      if (typeof global === "string") protocol = global;
-    }
-    protocol = protocol === "" ? "tcp" : protocol.toLowerCase();
+    const protocol = protocolOf(this.#entries, service);
     if (this.protocol === "") this.protocol = protocol;
     else if (this.protocol !== protocol)
       throw new CommandError(
@@ -195,11 +246,9 @@ class Chain {
       return;
     }
     const name = `splitter:${target.service}.${NAMESPACE}`;
-    const circle = this.#path.indexOf(name);
-    if (circle >= 0)
-      throw new CommandError(
-        `detected circular reference: [${[...this.#path.slice(circle), name].join(" -> ")}]`,
-      );
+    // The whole way from the start is told, not only the circle (observed).
+    if (this.#path.includes(name))
+      throw new CommandError(`detected circular reference: [${[...this.#path, name].join(" -> ")}]`);
     if (this.#expanded.has(name)) return;
     this.#expanded.add(name);
     this.#splitsRequests = true;

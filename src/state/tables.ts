@@ -110,7 +110,8 @@ export function connectName(service: NodeService): string | undefined {
 const blankOut = (key: string): string | undefined => (key === "" ? undefined : lower(key));
 
 export class Tables {
-  readonly indexes = new Table<IndexRow>((r) => r.Key);
+  /** Keys in any case are one, spelled as last written (observed). */
+  readonly indexes = new Table<IndexRow>((r) => lower(r.Key));
 
   readonly nodes = new Table<Node>((r) => lower(r.Node));
   readonly nodesById = this.nodes.index((r) => blankOut(r.ID));
@@ -258,7 +259,7 @@ export class Tables {
 
   /** A value of the index table, 0 when absent. */
   lastChange(key: string): number {
-    return this.indexes.get(key)?.Value ?? 0;
+    return this.indexes.get(lower(key))?.Value ?? 0;
   }
 }
 

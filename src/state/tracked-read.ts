@@ -95,7 +95,7 @@ export class StateView {
 
   /** A value of the index table, 0 when absent. Its change ends the read's validity but wakes nobody. */
   lastChange(key: string): number {
-    const value = this.tables.indexes.get(key)?.Value ?? 0;
+    const value = this.tables.lastChange(key);
     if (this.#recording) {
       this.#indexKeys.push(key);
       this.#indexValues.push(value);
@@ -126,7 +126,7 @@ export class StateView {
   /** Whether every value of the index table is still what the query saw. */
   indexesUnchanged(): boolean {
     for (let i = 0; i < this.#indexKeys.length; i++)
-      if ((this.tables.indexes.get(this.#indexKeys[i]!)?.Value ?? 0) !== this.#indexValues[i]) return false;
+      if (this.tables.lastChange(this.#indexKeys[i]!) !== this.#indexValues[i]) return false;
     return true;
   }
 }

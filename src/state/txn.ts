@@ -172,7 +172,8 @@ function runNode(tx: WriteTxn, context: WriteContext, { Verb, Node: node }: TxnN
       putNode(tx, context, node, "assign");
       return answer();
     case "cas":
-      if ((find()?.ModifyIndex ?? 0) !== node.ModifyIndex)
+      // Compared with the node of that name, whatever the ID says (observed).
+      if ((tx.tables.nodes.get(lower(node.Node))?.ModifyIndex ?? 0) !== node.ModifyIndex)
         refuse(`failed to set node "${node.Node}", index is stale`);
       putNode(tx, context, node, "assign");
       return answer();

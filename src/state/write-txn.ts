@@ -1,6 +1,6 @@
 /** One all-or-nothing change of the tables: rows are written in place, and put back when it fails. */
 import type { LockDelays } from "./lock-delays.ts";
-import type { Table, TableIndex, Tables, Topic } from "./tables.ts";
+import { lower, type Table, type TableIndex, type Tables, type Topic } from "./tables.ts";
 import type { Watcher, WatchSet } from "./watch-set.ts";
 
 /** A command that the state refuses; the message is the text that clients see. */
@@ -43,12 +43,13 @@ export class WriteTxn {
 
   /** Raises a value of the index table to `value`; it is never lowered. */
   bump(key: string, value: number = this.index): void {
-    const row = this.tables.indexes.get(key);
-    if (row === undefined || row.Value < value) this.put(this.tables.indexes, { Key: key, Value: value });
+    const row = this.tables.indexes.get(lower(key));
+    if (row === undefined || row.Value < value || row.Key !== key)
+      this.put(this.tables.indexes, { Key: key, Value: Math.max(row?.Value ?? 0, value) });
   }
 
   dropIndex(key: string): void {
-    this.remove(this.tables.indexes, key);
+    this.remove(this.tables.indexes, lower(key));
   }
 
   /** An event of a topic. */
