@@ -212,3 +212,52 @@ test("a leave takes the node out of the catalog; the next start brings it back w
   assert.equal(agent.nodeId, id);
   await eventually("web is back", async () => (await passing("web")).length === 1);
 });
+
+test("an agent can change programs on its folder, there and back", { skip }, async (t) => {
+  const ip = "127.6.0.11";
+  const dataDir = join(folder, "moving");
+  const startOriginal = (): ReturnType<typeof spawn> => {
+    const flags = ["-node", "moving", "-bind", ip, "-client", ip, "-join", SERVER, "-data-dir", dataDir];
+    const child = spawn(CONSUL, ["agent", ...flags], { stdio: "ignore" });
+    t.after(() => child.kill("SIGKILL"));
+    return child;
+  };
+  const ended = (child: ReturnType<typeof spawn>): Promise<void> =>
+    new Promise((resolve) => {
+      child.once("exit", () => resolve());
+      child.kill("SIGKILL");
+    });
+  const self = async (): Promise<string> =>
+    ((await (await fetch(`http://${ip}:8500/v1/agent/self`)).json()) as { Config: { NodeID: string } }).Config
+      .NodeID;
+
+  let original = startOriginal();
+  const id = await eventually("the original client is up", () => self().catch(() => undefined));
+  const body = JSON.stringify({ Name: "kept", Port: 7, Check: { TTL: "600s" } });
+  await fetch(`http://${ip}:8500/v1/agent/service/register`, { method: "PUT", body });
+  await fetch(`http://${ip}:8500/v1/agent/check/pass/service:kept?note=from+theirs`, { method: "PUT" });
+  await eventually("kept is passing", async () => (await passing("kept")).length === 1);
+  await ended(original);
+
+  const ours = await startTestAgent(
+    `node_name = "moving" data_dir = "${dataDir}" bind_addr = "${ip}" client_addr = "${ip}" start_join = ["${SERVER}"]`,
+  );
+  t.after(() => ours.agent.shutdown(0));
+  assert.equal(ours.agent.nodeId, id);
+  assert.equal(ours.agent.local.service("kept")?.Port, 7);
+  assert.equal(ours.agent.local.check("service:kept")?.Output, "from theirs");
+  ours.agent.local.updateTtlCheck("service:kept", "warning", "from ours");
+  await eventually("our report is in the catalog", async () =>
+    ((await get("/v1/health/service/kept")) as Health[])[0]?.Checks.some((c) => c.Output === "from ours"),
+  );
+  await ours.agent.shutdown(0);
+
+  original = startOriginal();
+  assert.equal(await eventually("the original is up again", () => self().catch(() => undefined)), id);
+  const checks = (await (await fetch(`http://${ip}:8500/v1/agent/checks`)).json()) as Record<
+    string,
+    { Output: string }
+  >;
+  assert.equal(checks["service:kept"]?.Output, "from ours");
+  await ended(original);
+});
