@@ -4,7 +4,8 @@
  */
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import type { CheckServiceNode, Node } from "../model/catalog.ts";
-import { addressBytes, type ResourceRecord, TYPE } from "./message.ts";
+import { addressBytes } from "../wire/ip-address.ts";
+import { type ResourceRecord, TYPE } from "./message.ts";
 import { fqdn, isEncodable } from "./name.ts";
 
 /** What records depend on beside the catalog. Seconds for times to live. */
