@@ -6,7 +6,7 @@ export const command: Command = {
   name: "monitor",
   usage: "[options]",
   description:
-    "Shows the last log lines of the agent and then new ones as they are written, until it is interrupted. The level here is independent of the agent's own.",
+    "Shows the log lines of the agent as they are written, until it is interrupted. The level here is independent of the agent's own.",
   groups: [
     CLIENT_FLAGS,
     RPC_FLAGS,

@@ -186,12 +186,11 @@ class Scan {
 
   #trailing(c: string): JsonSyntaxError {
     const hint =
-      this.#wordHint(c) ||
-      (c === "}" || c === "]"
+      c === "}" || c === "]"
         ? `there is one '${c}' too many`
         : c === "," || c === '"' || c === "{"
           ? "a file holds one object: is a '}' above closing it too early?"
-          : "");
+          : this.#wordHint(c);
     return this.#fail(
       `invalid character ${quoted(c)} after top-level value`,
       this.#at,

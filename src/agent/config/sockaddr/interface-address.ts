@@ -48,7 +48,6 @@ const RFC_NETWORKS: Readonly<Record<string, readonly string[]>> = {
     "::/128",
     "::1/128",
     "64:ff9b::/96",
-    "::ffff:0:0/96",
     "100::/64",
     "2001::/23",
     "2001:db8::/32",
