@@ -44,8 +44,7 @@ export class WriteTxn {
   /** Raises a value of the index table to `value`; it is never lowered. */
   bump(key: string, value: number = this.index): void {
     const row = this.tables.indexes.get(lower(key));
-    if (row === undefined || row.Value < value || row.Key !== key)
-      this.put(this.tables.indexes, { Key: key, Value: Math.max(row?.Value ?? 0, value) });
+    if (row === undefined || row.Value < value) this.put(this.tables.indexes, { Key: key, Value: value });
   }
 
   dropIndex(key: string): void {
