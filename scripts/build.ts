@@ -37,6 +37,8 @@ async function bundle(entry: string, outfile: string): Promise<void> {
     platform: "node",
     format: "cjs",
     target: "node26",
+    // jsonc-parser's "main" is UMD, which hides its requires from the bundler.
+    mainFields: ["module", "main"],
     minifySyntax: true,
     minifyWhitespace: true,
     legalComments: "none",

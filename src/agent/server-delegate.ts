@@ -29,7 +29,8 @@ export function serverOptions(config: RuntimeConfig, nodeId: string): ServerOpti
     bindAddr: config.bindAddr,
     port: config.ports.server,
     advertiseAddr: config.advertiseAddr,
-    bootstrap: config.bootstrap,
+    // A dev agent forms its one-server cluster by itself, though it does not call itself bootstrapped (as the original).
+    bootstrap: config.bootstrap || config.devMode,
     bootstrapExpect: config.bootstrapExpect,
     nonVoter: config.nonVotingServer,
     dataDir: config.dataDir,
