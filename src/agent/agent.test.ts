@@ -274,3 +274,18 @@ test("a server alone leaves within the bound", async () => {
   assert.equal(await server.agent.ended, 0);
   assert.ok(performance.now() - began < 15_000);
 });
+
+test("a dev agent leads in no time and keeps nothing on disk", async (t) => {
+  const { agent, lines } = await startTestAgent(
+    'node_name = "dev" bind_addr = "127.6.0.3" client_addr = "127.6.0.3"',
+    { dev: true },
+  );
+  t.after(() => agent.shutdown(0));
+  assert.equal(agent.config.dataDir, undefined);
+  const definition = ServiceDefinition.make({ Name: "web", Port: 80 });
+  await agent.local.addService(definition, { source: "remote", token: "", replaceExistingChecks: false });
+  await eventually("web is in the catalog", async () =>
+    (await instances(agent, "web").catch((): readonly string[] => [])).includes("dev"),
+  );
+  assert.ok(lines.includes("[INFO] consul: cluster leadership acquired"));
+});

@@ -13,8 +13,8 @@ import { realConfigHost } from "./config/host.ts";
 import type { RuntimeConfig } from "./config/runtime-config.ts";
 
 /** The configuration of an HCL text. Throws what a user would see. */
-export function configOf(hcl: string): RuntimeConfig {
-  const built = buildConfig({ ...NO_FLAGS, hcl: [hcl] }, realConfigHost());
+export function configOf(hcl: string, options: { readonly dev?: boolean } = {}): RuntimeConfig {
+  const built = buildConfig({ ...NO_FLAGS, dev: options.dev ?? false, hcl: [hcl] }, realConfigHost());
   if (built instanceof Error) throw built;
   return built.config;
 }
@@ -27,7 +27,12 @@ export interface TestAgent {
 
 export async function startTestAgent(
   hcl: string,
-  options: { readonly level?: LogLevel; readonly hooks?: AgentHooks; readonly random?: Random } = {},
+  options: {
+    readonly dev?: boolean;
+    readonly level?: LogLevel;
+    readonly hooks?: AgentHooks;
+    readonly random?: Random;
+  } = {},
 ): Promise<TestAgent> {
   const logHub = new LogHub(systemClock);
   const lines: string[] = [];
@@ -39,7 +44,7 @@ export async function startTestAgent(
     metrics: noMetrics,
     disk: realDisk,
   };
-  const agent = await startAgent(configOf(hcl), ports, options.hooks ?? {});
+  const agent = await startAgent(configOf(hcl, options), ports, options.hooks ?? {});
   return { agent, lines };
 }
 
