@@ -256,6 +256,15 @@ for (const { name, ours, ...filter } of filters)
     assert.equal(own.list().length, ours ? 1 : 0);
   });
 
+test("events: a hostile filter costs nothing", () => {
+  const { own, records, receive } = events();
+  records.setService(NodeService.make({ ID: "w", Service: `${"a".repeat(60)}!` }), "", "local");
+  const began = performance.now();
+  receive("1", { service: "^(a+)+$" });
+  assert.ok(performance.now() - began < 500);
+  assert.equal(own.list().length, 0);
+});
+
 test("events: commands and foreign events are not in the list", () => {
   const { own, commands, receive } = events();
   receive("1", { name: "_rexec" });

@@ -6,6 +6,7 @@ import { EventFireRequest } from "../model/coordinate.ts";
 import type { RpcCaller } from "../model/methods.ts";
 import type { Logger } from "../ports/log.ts";
 import { type Random, uuid } from "../ports/random.ts";
+import { GoRegExp, GoRegExpError } from "../wire/go-regexp.ts";
 import { AgentError, type UserEvent, type UserEvents } from "./contract.ts";
 import type { LocalRecords } from "./core/local-records.ts";
 import { USER_EVENTS_KEPT } from "./limits.ts";
@@ -33,12 +34,13 @@ export interface UserEventsPorts {
   readonly records: LocalRecords;
 }
 
-/** Go's regular expression as far as JavaScript's agrees; undefined when it is none. */
-function compiled(pattern: string): RegExp | undefined {
+/** A filter; a text says what is wrong with it. Peers send these: they are matched in linear time. */
+function compiled(pattern: string): GoRegExp | string {
   try {
-    return new RegExp(pattern);
-  } catch {
-    return undefined;
+    return new GoRegExp(pattern);
+  } catch (error) {
+    if (error instanceof GoRegExpError) return error.message;
+    throw error;
   }
 }
 
@@ -79,9 +81,10 @@ export class AgentUserEvents implements UserEvents {
       ["node", event.nodeFilter],
       ["service", event.serviceFilter],
       ["tag", event.tagFilter],
-    ] as const)
-      if (compiled(pattern) === undefined)
-        throw new AgentError(500, `Invalid ${what} filter: error parsing regexp: ${JSON.stringify(pattern)}`);
+    ] as const) {
+      const filter = compiled(pattern);
+      if (typeof filter === "string") throw new AgentError(500, `Invalid ${what} filter: ${filter}`);
+    }
     if (event.tagFilter !== "" && event.serviceFilter === "")
       throw new AgentError(500, "Cannot provide tag filter without service filter.");
     const message: UserEventMessage = {
@@ -141,7 +144,7 @@ export class AgentUserEvents implements UserEvents {
     const { nodeFilter, serviceFilter, tagFilter } = message;
     const patterns = [nodeFilter, serviceFilter, tagFilter].map(compiled);
     const [node, service, tag] = patterns;
-    if (node === undefined || service === undefined || tag === undefined) {
+    if (!(node instanceof GoRegExp && service instanceof GoRegExp && tag instanceof GoRegExp)) {
       log.error("Failed to parse a filter of an event", { event: message.name, event_id: message.id });
       return false;
     }
