@@ -220,9 +220,14 @@ test("an unknown service at deregistration is as good as done", async () => {
 
 test("a server tells that its own service is in the catalog, once", async () => {
   const { clock, lines, catalog, syncer } = setUp({ server: true });
-  catalog.services.set("consul", NodeService.make({ ID: "consul", Service: "consul" }));
   syncer.start();
+  await clock.run(10_000);
+  catalog.services.set("consul", NodeService.make({ ID: "consul", Service: "consul" }));
+  await clock.run(3_000);
+  assert.equal(lines.at(-1), "[INFO] agent: Synced service 'consul'");
+  const reads = catalog.count("Health.NodeChecks");
   await clock.run(300_000);
+  assert.ok(catalog.count("Health.NodeChecks") - reads <= 5);
   assert.equal(lines.filter((l) => l === "[INFO] agent: Synced service 'consul'").length, 1);
   assert.equal(catalog.count("Catalog.Deregister"), 0);
   await syncer.stop();

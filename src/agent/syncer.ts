@@ -191,7 +191,9 @@ export class Syncer {
       try {
         await this.#fullSync();
         this.#failed = false;
-        this.#rearmFull(this.#intervalMs + this.#stagger(this.#intervalMs));
+        // A server's start is whole once the leader has it in the catalog: until then it looks more often.
+        const waiting = this.#options.server && !this.#consulSeen;
+        this.#rearmFull(waiting ? this.#serverUpMs : this.#intervalMs + this.#stagger(this.#intervalMs));
       } catch (error) {
         if (this.#stopped.signal.aborted) return;
         this.#failed = true;
