@@ -22,7 +22,8 @@ import {
   tunedDns,
 } from "../src/dns/conformance.ts";
 import { createDnsDoor, type DnsDoor } from "../src/dns/dns-door.ts";
-import { encodeQuery, TYPE } from "../src/dns/message.ts";
+import { encodeQuery } from "../src/dns/encode.ts";
+import { TYPE } from "../src/dns/message.ts";
 import { DCSpecificRequest } from "../src/model/catalog.ts";
 import { type MethodName, type RpcMethod, rpcMethods } from "../src/model/methods.ts";
 import { systemClock } from "../src/ports/clock.ts";
@@ -137,6 +138,7 @@ async function fill(): Promise<void> {
   await query({
     Name: "t-",
     Template: { Type: "name_prefix_match" },
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the placeholder is the template query's
     Service: { Service: "${name.suffix}" },
   });
 }

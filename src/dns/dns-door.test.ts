@@ -12,8 +12,9 @@ import { seededRandom } from "../ports/random.ts";
 import { decode } from "../wire/schema.ts";
 import { type Ask, defaultDns, dnsAgent, lookupKey, normalForm, SUBNET, tunedDns } from "./conformance.ts";
 import { createDnsDoor } from "./dns-door.ts";
+import { encodeQuery, encodeReply } from "./encode.ts";
 import { TCP_CONNECTIONS_MAX } from "./limits.ts";
-import { decodeMessage, encodeQuery, encodeReply, RCODE, receiveQuery, TYPE, typeOf } from "./message.ts";
+import { decodeMessage, RCODE, receiveQuery, TYPE, typeOf } from "./message.ts";
 import { Resolver } from "./resolver.ts";
 
 const recorded = JSON.parse(readFileSync(new URL("testdata/conformance.json", import.meta.url), "utf8")) as {

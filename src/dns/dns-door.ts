@@ -1,6 +1,5 @@
 /** The DNS door: UDP and TCP sockets on every DNS address, each packet to the resolver, its answer back. */
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
-import type { AddressInfo } from "node:net";
 import { createServer, isIPv6, type Server, type Socket } from "node:net";
 import type { AgentApi } from "../agent/contract.ts";
 import type { Timer } from "../ports/clock.ts";

@@ -3,7 +3,8 @@ import { createSocket } from "node:dgram";
 import { connect, isIP, isIPv6 } from "node:net";
 import type { Clock } from "../ports/clock.ts";
 import type { Random } from "../ports/random.ts";
-import { decodeMessage, encodeQuery, RCODE, type ResourceRecord, TYPE } from "./message.ts";
+import { encodeQuery } from "./encode.ts";
+import { decodeMessage, RCODE, type ResourceRecord, TYPE } from "./message.ts";
 
 const DNS_PORT = 53;
 

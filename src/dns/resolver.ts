@@ -6,10 +6,10 @@ import type { AgentApi } from "../agent/contract.ts";
 import type { Logger } from "../ports/log.ts";
 import { shuffled } from "../ports/random.ts";
 import { parseDuration } from "../wire/duration.ts";
+import { encodeReply } from "./encode.ts";
 import { CNAME_DEPTH_MAX, CNAME_RECORDS_PLAIN, NAME_SERVERS_MAX } from "./limits.ts";
 import { Lookups } from "./lookups.ts";
 import {
-  encodeReply,
   type Query,
   RCODE,
   type Reply,

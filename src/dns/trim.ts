@@ -1,4 +1,6 @@
 /** Makes an answer fit: by number where nothing is known of the client, by size always (observed in Consul 1.8.7). */
+
+import { encodeReply } from "./encode.ts";
 import {
   PLAIN_UDP_BYTES,
   TCP_ANSWERS_MAX,
@@ -7,7 +9,7 @@ import {
   UDP_ANSWER_LIMIT_MAX,
   UDP_MARGIN_BYTES,
 } from "./limits.ts";
-import { ednsBytes, encodeReply, type Reply, type ResourceRecord, TYPE } from "./message.ts";
+import { ednsBytes, type Reply, type ResourceRecord, TYPE } from "./message.ts";
 
 export interface TrimOptions {
   readonly network: "udp" | "tcp";

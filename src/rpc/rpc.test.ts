@@ -145,7 +145,9 @@ test("calls run side by side; a waiting one holds only its own stream", async (t
   let release: (() => void) | undefined;
   const { pool, address } = await rig(t, (method) =>
     method === "Status.Leader"
-      ? new Promise((resolve) => void (release = () => resolve("late")))
+      ? new Promise((resolve) => {
+          release = () => resolve("late");
+        })
       : Promise.resolve(["a"]),
   );
   const waiting = pool.call(address, "Status.Leader", leaderRequest);
@@ -244,7 +246,10 @@ test("an idle session is closed, a busy one is not", async (t) => {
   let release: (() => void) | undefined;
   const { pool, address, listener } = await rig(
     t,
-    () => new Promise((resolve) => void (release = () => resolve("x"))),
+    () =>
+      new Promise((resolve) => {
+        release = () => resolve("x");
+      }),
     {
       clock,
       pool: { idleCloseMs: 1_000 },
@@ -408,7 +413,9 @@ test("TLS without a certificate is left unanswered", async (t) => {
   const { address, listener, lines } = await rig(t, async () => "");
   const socket = await open(t, address, [0x03, 0x16, 0x03, 0x01]);
   let got = 0;
-  socket.on("data", (c: Buffer) => void (got += c.length));
+  socket.on("data", (c: Buffer) => {
+    got += c.length;
+  });
   await until("the log line", () => lines.length === 1);
   assert.equal(listener.connectionCount, 1);
   socket.end();

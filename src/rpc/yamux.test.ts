@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 import { seededRandom } from "../ports/random.ts";
 import { ACCEPT_BACKLOG, WINDOW_BYTES } from "./limits.ts";
-import { FLAG, FRAME_TYPE, type YamuxEvent, YamuxSession } from "./yamux.ts";
+import { type YamuxEvent, YamuxSession } from "./yamux.ts";
+import { FLAG, FRAME_TYPE } from "./yamux-frame.ts";
 
 interface Vector {
   readonly name: string;
