@@ -1,11 +1,16 @@
 /** The flags of `agent`, made from the configuration's keys, and their values as buildConfig takes them. */
-import { AGENT_FLAGS, type AgentFlags } from "../agent/config/flags.ts";
+import { AGENT_FLAGS, type AgentFlag, type AgentFlags } from "../agent/config/flags.ts";
 import type { Flag, FlagGroup, FlagValues } from "./flags.ts";
 
 const sentence = (text: string): string => {
   const t = text.charAt(0).toUpperCase() + text.slice(1);
   return t.endsWith(".") ? t : `${t}.`;
 };
+
+const shownDefault = (f: AgentFlag): string =>
+  f.fallback === "" || f.fallback === "0s"
+    ? ""
+    : ` Default: ${f.fallback}${f.fallback.endsWith(".") ? "" : "."}`;
 
 /** Flags that set no key. */
 const OWN: readonly Flag[] = [
@@ -50,7 +55,7 @@ export const AGENT_FLAG_GROUP: FlagGroup = {
           : f.kind === "map"
             ? { metavar: "key:value" }
             : {}),
-        usage: `${sentence(f.doc)}${repeated ? " May be given several times." : ""}`,
+        usage: `${sentence(f.doc)}${repeated ? " May be given several times." : ""}${shownDefault(f)}`,
       };
     }),
   ],

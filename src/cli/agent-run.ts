@@ -11,9 +11,11 @@ import { LogHub, type LogLine } from "../ports/log.ts";
 import { systemRandom } from "../ports/random.ts";
 import { banner } from "./agent-banner.ts";
 import { openDoors } from "./agent-doors.ts";
+import { agentFlags } from "./agent-flags.ts";
 import { FileLog, TerminalLog } from "./agent-log.ts";
 import { AgentWatches } from "./agent-watches.ts";
 import { EXIT, type Invocation } from "./command.ts";
+import { watchConfigFiles } from "./config-files-watch.ts";
 import { syslogSink } from "./syslog.ts";
 
 /** `    Join completed. Synced with 1 initial agents`: the agent's log line that the banner shows in its own place. */
@@ -91,7 +93,14 @@ export async function runAgent(
     running = true;
     terminal.open();
     watches.replace(agent.config);
+    const unwatchFiles = config.autoReloadConfig
+      ? watchConfigFiles(agentFlags(call.flags).configPaths, systemClock, () => {
+          // Its error is in the log already.
+          agent.reload().catch(() => {});
+        })
+      : () => {};
     const code = await agent.ended;
+    unwatchFiles();
     watches.stop();
     unwatch();
     return code;

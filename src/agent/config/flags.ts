@@ -15,6 +15,8 @@ export interface AgentFlag {
   /** Where the value goes: ["ports", "http"]. */
   readonly path: readonly string[];
   readonly doc: string;
+  /** Default as Go text, "" for the zero value. */
+  readonly fallback: string;
 }
 
 const KINDS: Readonly<Record<string, AgentFlagKind | undefined>> = {
@@ -29,8 +31,14 @@ const KINDS: Readonly<Record<string, AgentFlagKind | undefined>> = {
 /** Flags that set keys, by name. */
 export const AGENT_FLAGS: readonly AgentFlag[] = [
   ...collect(CONFIG_KEYS, []),
-  { name: "dc", kind: "string" as const, path: ["datacenter"], doc: "0.6 name of -datacenter" },
-  { name: "read-replica", kind: "bool" as const, path: ["non_voting_server"], doc: "Consul Enterprise" },
+  { name: "dc", kind: "string" as const, path: ["datacenter"], doc: "0.6 name of -datacenter", fallback: "" },
+  {
+    name: "read-replica",
+    kind: "bool" as const,
+    path: ["non_voting_server"],
+    doc: "Consul Enterprise",
+    fallback: "",
+  },
 ].sort((a, b) => (a.name < b.name ? -1 : 1));
 
 function collect(keys: Keys, path: readonly string[]): AgentFlag[] {
@@ -38,8 +46,17 @@ function collect(keys: Keys, path: readonly string[]): AgentFlag[] {
     if (key.type.kind === "object") return collect(key.type.keys, [...path, name]);
     if (key.flag === undefined) return [];
     const kind = KINDS[key.type.kind];
-    return kind === undefined ? [] : [{ name: key.flag, kind, path: [...path, name], doc: key.doc }];
+    return kind === undefined
+      ? []
+      : [{ name: key.flag, kind, path: [...path, name], doc: key.doc, fallback: fallbackText(key) }];
   });
+}
+
+function fallbackText(key: Key<unknown>): string {
+  const { fallback } = key;
+  return fallback === undefined || Array.isArray(fallback) || fallback === 0 || fallback === false
+    ? ""
+    : String(fallback);
 }
 
 /** A command line of `agent`, parsed. */

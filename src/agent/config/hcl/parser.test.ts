@@ -59,7 +59,7 @@ const cases: readonly { readonly name: string; readonly text: string; readonly v
     text: String.raw`a = "\a\b\f\n\r\t\v\\\"\101\x41\u00e9\U0001f600"`,
     value: { a: '\x07\b\f\n\r\t\v\\"AAé😀' },
   },
-  { name: "interpolation stays", text: 'a = "${ f("x {y}") }z"', value: { a: '${ f("x {y}") }z' } },
+  { name: "interpolation stays", text: `a = "$\{ f("x {y}") }z"`, value: { a: `$\{ f("x {y}") }z` } },
   { name: "heredoc", text: "a = <<EOT\nx\n  y\nEOT\nb = 1", value: { a: "x\n  y\n", b: 1 } },
   { name: "heredoc with indented end", text: "a = <<E\n  x\n  E\n", value: { a: "  x\n" } },
   { name: "indented heredoc", text: "a = <<-E\n    x\n      y\n    E\n", value: { a: "x\n  y\n" } },
