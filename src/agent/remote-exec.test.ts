@@ -140,6 +140,15 @@ test("without job, or without the caller's session, nothing runs", async (t) => 
   assert.equal(answers().size, 0);
 });
 
+test("when the caller goes, the command is no longer waited for", async (t) => {
+  const { exec, event, catalog, lines } = setUp(t);
+  catalog.keys.set(`${BASE}/job`, Buffer.from('{"Command":"echo a; sleep 60","Wait":50000000}'));
+  exec.onEvent(event({ Prefix: "_rexec", Session: SESSION }));
+  await waitFor(() => catalog.keys.has(`${BASE}/s1.x/out/00000`));
+  catalog.sessions.clear();
+  await waitFor(() => lines.some((l) => l.includes("failed to write the exit code")));
+});
+
 test("stopping kills what runs", async (t) => {
   const { exec, event, catalog } = setUp(t);
   catalog.keys.set(`${BASE}/job`, Buffer.from('{"Command":"sleep 60"}'));

@@ -191,10 +191,11 @@ export class RemoteExec {
       }
       const group = await ProcessGroup.start(command, { onOutput: (chunk) => output.write(chunk) });
       this.#groups.add(group);
-      const exit = await group.exit;
-      this.#groups.delete(group);
+      void group.exit.then(() => this.#groups.delete(group));
+      // Once the caller is gone nobody waits for the command: it runs on (its output is dropped), but holds no place here.
+      const exit = await Promise.race([group.exit, output.failed]);
       const whole = await output.end();
-      return whole ? exit.code : EXIT_INTERNAL;
+      return exit !== undefined && whole ? exit.code : EXIT_INTERNAL;
     } catch (error) {
       if (!(error instanceof StartError)) throw error;
       log.debug(`failed to start remote exec by ${userShell()}: ${error.message}`);
@@ -245,6 +246,9 @@ export class OutputSender {
   #sequence = 0;
   #total = 0;
   #queued = 0;
+  /** Resolves when a piece was not taken: the rest is dropped. */
+  readonly failed: Promise<undefined>;
+  #fail: () => void = () => {};
   #failed = false;
   #cut = false;
   #sending: Promise<void> = Promise.resolve();
@@ -258,6 +262,9 @@ export class OutputSender {
     this.#waitMs = options.waitMs;
     this.#clock = options.clock;
     this.#send = send;
+    this.failed = new Promise((resolve) => {
+      this.#fail = () => resolve(undefined);
+    });
     this.#armIdle();
   }
 
@@ -312,7 +319,10 @@ export class OutputSender {
     const sequence = this.#sequence++;
     this.#queued += chunk.length;
     this.#sending = this.#sending.then(async () => {
-      if (!this.#failed && !(await this.#send(sequence, chunk))) this.#failed = true;
+      if (!this.#failed && !(await this.#send(sequence, chunk))) {
+        this.#failed = true;
+        this.#fail();
+      }
       this.#queued -= chunk.length;
     });
   }
