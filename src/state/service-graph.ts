@@ -12,7 +12,7 @@ import type {
   ServiceSplitterConfigEntry,
 } from "../model/config-entry.ts";
 import type { ConfigEntry } from "../model/config-entry-box.ts";
-import { configEntryKey, keyOf, type Tables } from "./tables.ts";
+import { configEntryKey, keyOf, lower, type Tables } from "./tables.ts";
 import { CommandError } from "./write-txn.ts";
 
 const GRAPH_KINDS = ["service-router", "service-splitter", "service-resolver"] as const;
@@ -34,12 +34,10 @@ export function validateGraph(
   name: string,
   next: ConfigEntry | undefined,
 ): void {
-  const changed = configEntryKey(kind, name);
   const entries: Entries = {
-    get: <T extends ConfigEntry>(k: string, n: string): T | undefined => {
-      const key = configEntryKey(k, n);
-      return (key === changed ? next : tables.configEntries.get(key)) as T | undefined;
-    },
+    // Stored names are found in any case, the change itself only as it is spelled (observed).
+    get: <T extends ConfigEntry>(k: string, n: string): T | undefined =>
+      (k === kind && n === name ? next : tables.configEntries.get(configEntryKey(k, n))) as T | undefined,
   };
   switch (kind) {
     case "ingress-gateway":
@@ -88,7 +86,7 @@ const listed = (gateway: IngressGatewayConfigEntry) =>
   );
 
 const exposes = (gateway: IngressGatewayConfigEntry, service: string): boolean =>
-  listed(gateway).some((l) => l.service === service);
+  listed(gateway).some((l) => lower(l.service) === lower(service));
 
 function allIngresses(tables: Tables): readonly IngressGatewayConfigEntry[] {
   return tables.configEntries.rows.tree.list(keyOf("ingress-gateway", "")) as IngressGatewayConfigEntry[];
@@ -155,11 +153,15 @@ function servicesThatReach(tables: Tables, service: string): string[] {
 }
 
 function mentions(entry: ConfigEntry, service: string): boolean {
-  if ("Routes" in entry) return (entry.Routes ?? []).some((route) => route.Destination?.Service === service);
-  if ("Splits" in entry) return (entry.Splits ?? []).some((split) => split.Service === service);
-  if (!("Subsets" in entry)) return false;
-  if (entry.Redirect?.Service === service) return true;
-  return [...(entry.Failover?.values() ?? [])].some((f) => f.Service === service);
+  return mentioned(entry).some((name) => lower(name) === lower(service));
+}
+
+/** Services that an entry leads to. */
+function mentioned(entry: ConfigEntry): readonly string[] {
+  if ("Routes" in entry) return (entry.Routes ?? []).map((route) => route.Destination?.Service ?? "");
+  if ("Splits" in entry) return (entry.Splits ?? []).map((split) => split.Service);
+  if (!("Subsets" in entry)) return [];
+  return [entry.Redirect?.Service ?? "", ...[...(entry.Failover?.values() ?? [])].map((f) => f.Service)];
 }
 
 /** Where a resolver leads. */
