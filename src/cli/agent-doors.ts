@@ -42,27 +42,22 @@ export async function openDoors(
   }
 }
 
-/** Node's socket errors as Go words them. */
-function reason(error: unknown): string {
-  const e = error as NodeJS.ErrnoException & { readonly address?: string; readonly port?: number };
-  if (e.code === "EADDRINUSE") return `listen ${place(e)}: bind: address already in use`;
-  if (e.code === "EADDRNOTAVAIL") return `listen ${place(e)}: bind: cannot assign requested address`;
-  if (e.code === "EACCES") return `listen ${place(e)}: bind: permission denied`;
-  return e.message;
-}
-
-function place(e: { readonly address?: string; readonly port?: number; readonly syscall?: string }): string {
-  const network = e.syscall === "bind" ? "udp" : "tcp";
-  const host = e.address?.includes(":") ? `[${e.address}]` : (e.address ?? "");
-  return e.port === undefined || e.port === -1 ? host : `${network} ${host}:${e.port}`;
-}
+/** What the doors say in Go's words, one line. */
+const reason = (error: unknown): string =>
+  (error as Error).message
+    .replace(/^\d+ errors? occurred:\n/, "")
+    .split("\n")
+    .map((line) => line.replace(/^\t\* /, "").trim())
+    .filter((line) => line !== "")
+    .join("; ");
 
 function advice(error: unknown, flag: string): string {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === "EADDRINUSE")
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "EADDRINUSE" || /address already in use/.test(message))
     return `; another program (perhaps another agent) listens there: stop it, or choose another address with ${flag}`;
-  if (code === "EADDRNOTAVAIL")
+  if (code === "EADDRNOTAVAIL" || /cannot assign requested address/.test(message))
     return `; no interface of this host has that address: choose another one with ${flag}`;
-  if (code === "EACCES") return `; ports below 1024 need rights: choose another one with ${flag}`;
+  if (code === "EACCES" || /permission denied/.test(message))
+    return `; ports below 1024 need rights: choose another one with ${flag}`;
   return "";
 }

@@ -130,10 +130,15 @@ function detailed(members: readonly MemberLine[]): string {
     m.name,
     m.address,
     m.status,
-    [...m.tags]
+    [...m.tags, ["segment", shownSegment(m)] as const]
+      .filter(([k], i) => k !== "segment" || i === m.tags.size)
       .map(([k, v]) => `${k}=${v}`)
       .sort()
       .join(","),
   ]);
   return columns([["Node", "Address", "Status", "Tags"], ...rows]);
 }
+
+/** Servers serve all segments; without Consul Enterprise everybody else is in the default one. */
+const shownSegment = (m: MemberLine): string =>
+  m.tags.get("role") === "consul" ? "<all>" : m.tags.get("segment") || "<default>";

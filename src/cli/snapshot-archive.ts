@@ -18,6 +18,14 @@ const SMALL_FILE_MAX = 1 << 20;
 
 /** Checks every sum. Throws an Error whose text says what is wrong with the file. */
 export async function verifySnapshot(path: string): Promise<SnapshotMeta> {
+  try {
+    return await verify(path);
+  } catch (error) {
+    throw friendly(path, error);
+  }
+}
+
+async function verify(path: string): Promise<SnapshotMeta> {
   const sums = new Map<string, string>();
   const small = new Map<string, Buffer>();
   for await (const entry of tarEntries(path)) {
@@ -77,8 +85,6 @@ async function* tarEntries(path: string): AsyncGenerator<TarEntry, void, undefin
       yield { name, size, content: source.upTo(size) };
       await source.skip((TAR_BLOCK - (size % TAR_BLOCK)) % TAR_BLOCK);
     }
-  } catch (error) {
-    throw friendly(path, error);
   } finally {
     file.destroy();
     stream.destroy();
