@@ -61,3 +61,19 @@ export function recordedState(name: string): Buffer {
   throw new Error(`${name}: no state.bin`);
 }
 
+
+/**
+ * 1,350 commands of random requests to Consul 1.8.7 (catalog with renames and name clashes, health, sessions and locks,
+ * transactions, prepared queries, intentions, gateways and other config entries), and the state that they led to.
+ */
+export function recordedRandomRun(): {
+  readonly log: readonly { readonly index: number; readonly data: Buffer }[];
+  readonly state: Buffer;
+} {
+  const run = JSON.parse(gunzipSync(file("run-random.json.gz")).toString()) as { log: string; state: string };
+  const log = run.log.split("\n").map((line) => {
+    const [index, data] = line.split(" ");
+    return { index: Number(index), data: Buffer.from(data!, "base64") };
+  });
+  return { log, state: Buffer.from(run.state, "base64") };
+}
