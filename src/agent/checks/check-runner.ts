@@ -17,7 +17,9 @@ export interface CheckRunnerOptions {
 export class CheckRunner {
   readonly #options: CheckRunnerOptions;
   readonly #ports: { readonly clock: Clock; readonly random: Random; readonly log: Logger };
-  readonly #stopped = new AbortController();
+  #stopped = false;
+  /** Of the probe in flight. One for each: listeners must not gather on a signal that lives as long as the check. */
+  #probing: AbortController | undefined;
   #timer: Timer | undefined;
 
   constructor(
@@ -35,7 +37,8 @@ export class CheckRunner {
   /** No probe starts any more. One in flight may go on; its result is dropped. */
   stop(): void {
     this.#timer?.cancel();
-    this.#stopped.abort();
+    this.#stopped = true;
+    this.#probing?.abort();
   }
 
   #wait(delayMs: number): void {
@@ -45,8 +48,10 @@ export class CheckRunner {
   async #probe(): Promise<void> {
     const { checkId, cycle, probe, publish } = this.#options;
     const { log } = this.#ports;
-    const result = await probe.run(this.#stopped.signal);
-    if (this.#stopped.signal.aborted) return;
+    this.#probing = new AbortController();
+    const result = await probe.run(this.#probing.signal);
+    this.#probing = undefined;
+    if (this.#stopped) return;
     const verdict = cycle.onResult(result);
     if (verdict.kind === "publish") {
       if (verdict.status === "passing") log.debug(`Check '${checkId}' is passing`);

@@ -4,7 +4,7 @@ import type { ProbeResult } from "../core/check-cycle.ts";
 export type { ProbeResult } from "../core/check-cycle.ts";
 
 export interface Probe {
-  /** Probes once. Resolves also when the target fails; `signal` stops it early, its result is then of no interest. */
+  /** Probes once. Resolves also when the target fails; `signal`, made for this one run, stops it early; its result is then of no interest. */
   run(signal: AbortSignal): Promise<ProbeResult>;
 }
 
