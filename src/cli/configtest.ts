@@ -21,6 +21,15 @@ export const command: Command = {
       call.complain("Must specify config using -config-file or -config-dir");
       return EXIT.error;
     }
-    return check(call, paths, "");
+    // 0.6 looked at the files alone: what the agent gets by flags is not asked for.
+    return check(
+      call,
+      paths,
+      "",
+      new Map([
+        ["data-dir", "."],
+        ["bind", "127.0.0.1"],
+      ]),
+    );
   },
 };

@@ -46,17 +46,18 @@ export const command: Command = {
   },
 };
 
-/** Prints warnings and errors; the exit code. */
+/** Prints warnings and errors; the exit code. `given` are values that flags of the agent would set. */
 export async function check(
   call: Invocation,
   paths: readonly string[],
   configFormat: string,
+  given: ReadonlyMap<string, string> = new Map(),
 ): Promise<number> {
   const [{ buildConfig }, { realConfigHost }] = await Promise.all([
     import("../agent/config/build-config.ts"),
     import("../agent/config/host.ts"),
   ]);
-  const flags: AgentFlags = { configPaths: paths, configFormat, hcl: [], dev: false, values: new Map() };
+  const flags: AgentFlags = { configPaths: paths, configFormat, hcl: [], dev: false, values: given };
   const result = buildConfig(flags, realConfigHost());
   if (result instanceof Error) {
     call.complain(`Config validation failed: ${result.explain()}`);
