@@ -39,6 +39,8 @@ export function trimReply(reply: Reply, options: TrimOptions): Reply {
     // The OPT record comes on top: the whole must not be larger than the client can take.
     bytesMax = client - Math.max(UDP_MARGIN_BYTES, ednsBytes(reply.edns));
   }
+  // Most answers fit by far: no need to encode them to know.
+  if (keep === whole && bytesAtMost(reply) <= bytesMax) return reply;
   const byName = firstByName(reply.additional);
   const cut = (n: number): Reply => {
     if (n === whole) return reply;
@@ -60,6 +62,33 @@ export function trimReply(reply: Reply, options: TrimOptions): Reply {
   }
   if (keep === whole) return reply;
   return { ...cut(keep), truncated: options.enableTruncate };
+}
+
+/** No fewer bytes than the reply has, without OPT. */
+function bytesAtMost(reply: Reply): number {
+  let bytes = 12 + reply.query.question.length;
+  for (const section of [reply.answers, reply.authority, reply.additional])
+    for (const { name, data } of section) {
+      bytes += Buffer.byteLength(name) + 2 + 10;
+      switch (data.kind) {
+        case "address":
+          bytes += 16;
+          break;
+        case "name":
+        case "srv":
+          bytes += 6 + Buffer.byteLength(data.target) + 2;
+          break;
+        case "txt":
+          bytes += Math.ceil((Buffer.byteLength(data.text) * 256) / 255) + 1;
+          break;
+        case "soa":
+          bytes += 20 + Buffer.byteLength(data.mname) + Buffer.byteLength(data.rname) + 4;
+          break;
+        case "raw":
+          bytes += data.bytes.length;
+      }
+    }
+  return bytes;
 }
 
 function firstByName(records: readonly ResourceRecord[]): ReadonlyMap<string, ResourceRecord> {
