@@ -6,7 +6,6 @@ import {
   type IncomingHttpHeaders,
   type IncomingMessage,
 } from "node:http";
-import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import type { Target } from "./address.ts";
@@ -46,7 +45,9 @@ export class Transport {
     this.target = target;
     if (target.scheme === "https") {
       const { ca, cert, key, serverName, verify } = target.tls;
-      this.#agent = new HttpsAgent({
+      // TLS takes longer to load than everything else here: plain HTTP, the usual case, does not wait for it.
+      const https = process.getBuiltinModule("node:https");
+      this.#agent = new https.Agent({
         keepAlive: true,
         rejectUnauthorized: verify,
         ...(ca === undefined ? {} : { ca: [...ca] }),
@@ -54,7 +55,7 @@ export class Transport {
         ...(key === undefined ? {} : { key }),
         ...(serverName === undefined ? {} : { servername: serverName }),
       });
-      this.#request = httpsRequest;
+      this.#request = https.request;
     } else {
       this.#agent = new HttpAgent({ keepAlive: true });
       this.#request = httpRequest;
