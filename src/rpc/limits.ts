@@ -15,6 +15,10 @@ export const SNAPSHOT_HEAD_BYTES_MAX = 64 * 1024;
 
 /** Live streams of one session. A client agent holds one per blocking query, so this is far above a busy agent's need. */
 export const STREAMS_MAX = 32_768;
+/** Channels served at once over all connections; about a kilobyte each while idle. A stream beyond it is reset. */
+export const CHANNELS_MAX = 65_536;
+/** Bytes of one session that wait for the peer's credit; a peer that asks and asks but takes nothing is cut off. */
+export const SESSION_UNSENT_BYTES_MAX = 256 * 1024 * 1024;
 /** yamux: inbound streams not yet accepted, and outbound ones not yet acknowledged. */
 export const ACCEPT_BACKLOG = 256;
 /** yamux: receive window of a stream in bytes, at first and at most. */

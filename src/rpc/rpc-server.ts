@@ -15,7 +15,13 @@ import { MsgpackError, MsgpackReader } from "../wire/msgpack.ts";
 import { MsgpackSplitter } from "../wire/value-splitter.ts";
 import type { RpcChannel } from "./channel.ts";
 import { requestRefusal } from "./errors.ts";
-import { HEADER_BYTES_MAX, REQUEST_BYTES_MAX, REQUEST_ELEMENTS_MAX, UNFINISHED_BYTES_MAX } from "./limits.ts";
+import {
+  CHANNELS_MAX,
+  HEADER_BYTES_MAX,
+  REQUEST_BYTES_MAX,
+  REQUEST_ELEMENTS_MAX,
+  UNFINISHED_BYTES_MAX,
+} from "./limits.ts";
 import { decodeRequestHead, encodeErrorResponse, encodeResponse, type RequestHead } from "./rpc-message.ts";
 
 export interface RpcContext {
@@ -42,6 +48,7 @@ const SERVICES: ReadonlySet<string> = new Set(Object.keys(rpcMethods).map((m) =>
 export interface RpcServerOptions {
   readonly requestBytesMax?: number;
   readonly unfinishedBytesMax?: number;
+  readonly channelsMax?: number;
 }
 
 /** Bytes of unfinished requests over all channels of one server. */
@@ -57,6 +64,7 @@ export class RpcServer {
   readonly #log: Logger;
   readonly #metrics: Metrics;
   readonly #requestBytesMax: number;
+  readonly #channelsMax: number;
   readonly #budget: Budget;
   readonly #serving = new Set<ChannelServer>();
 
@@ -69,6 +77,7 @@ export class RpcServer {
     this.#log = ports.log;
     this.#metrics = ports.metrics;
     this.#requestBytesMax = options.requestBytesMax ?? REQUEST_BYTES_MAX;
+    this.#channelsMax = options.channelsMax ?? CHANNELS_MAX;
     this.#budget = new Budget(options.unfinishedBytesMax ?? UNFINISHED_BYTES_MAX);
   }
 
@@ -79,6 +88,11 @@ export class RpcServer {
 
   /** Answers requests on `channel` until it ends. `insecure`: it came by 0x07, where only two services exist. */
   serve(channel: RpcChannel, options: { readonly insecure?: boolean } = {}): void {
+    if (this.#serving.size >= this.#channelsMax) {
+      this.#log.warn("too many RPC streams, refusing one", { from: channel.from });
+      channel.destroy();
+      return;
+    }
     const server = new ChannelServer(
       channel,
       (head, body, signal) =>

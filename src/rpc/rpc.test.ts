@@ -462,6 +462,23 @@ test("more connections than allowed from one address: the newest is closed", asy
   assert.equal(listener.connectionCount, 2);
 });
 
+test("streams beyond the server's bound are refused, the others served", async (t) => {
+  let release: (() => void) | undefined;
+  const { pool, address } = await rig(
+    t,
+    () =>
+      new Promise((resolve) => {
+        release = () => resolve("x");
+      }),
+    { server: { channelsMax: 1 } },
+  );
+  const first = pool.call(address, "Status.Leader", leaderRequest);
+  await until("the call to arrive", () => release !== undefined);
+  await assert.rejects(pool.call(address, "Status.Leader", leaderRequest), RpcConnectionError);
+  release!();
+  assert.equal(await first, "x");
+});
+
 test("a request beyond its limit, and too many unfinished bytes, end the stream", async (t) => {
   const { address } = await rig(t, async () => "", { server: { requestBytesMax: 1000 } });
   const head = request("Status.Leader", 1n).subarray(0, 34);

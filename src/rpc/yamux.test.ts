@@ -273,6 +273,18 @@ test("a peer that asks for answers and never reads them is cut off", () => {
   assert.equal(s.ended?.reason, "write-overflow");
 });
 
+test("a peer that takes nothing of what it asked for is cut off", () => {
+  const s = new YamuxSession({ role: "dialer", unsentBytesMax: 1_000_000 }, 0);
+  for (let i = 0; i < 10; i++) s.write(s.open(), Buffer.alloc(90_000));
+  output(s);
+  assert.deepEqual(
+    kinds(s.takeEvents()).filter((k) => k === "ended"),
+    [],
+  );
+  for (let i = 0; i < 10 && s.ended === undefined; i++) s.write(1, Buffer.alloc(150_000));
+  assert.equal(s.ended?.reason, "write-overflow");
+});
+
 test("random conversations deliver every byte in order, and random bytes never throw", () => {
   const seed = Number(process.env["SEED"] ?? Math.floor(Math.random() * 2 ** 31));
   const random = seededRandom(seed);

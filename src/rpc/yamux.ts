@@ -9,6 +9,7 @@ import {
   DATA_FRAME_BYTES_MAX,
   KEEPALIVE_INTERVAL_MS,
   KEEPALIVE_TIMEOUT_MS,
+  SESSION_UNSENT_BYTES_MAX,
   STREAMS_MAX,
   WINDOW_BYTES,
 } from "./limits.ts";
@@ -74,6 +75,7 @@ export interface YamuxOptions {
   /** The dialer opens odd streams, the acceptor even ones. */
   readonly role: "dialer" | "acceptor";
   readonly streamsMax?: number;
+  readonly unsentBytesMax?: number;
 }
 
 export class YamuxSession {
@@ -97,6 +99,10 @@ export class YamuxSession {
   #payloadStream: Stream | undefined;
   #payloadFin = false;
 
+  /** Bytes queued over all streams. */
+  #unsentBytes = 0;
+  readonly #unsentBytesMax: number;
+
   #pingId = 0;
   #pingOut: number | undefined;
   #pingSentAt = 0;
@@ -111,6 +117,7 @@ export class YamuxSession {
     this.#dialer = options.role === "dialer";
     this.#nextId = this.#dialer ? 1 : 2;
     this.#streamsMax = options.streamsMax ?? STREAMS_MAX;
+    this.#unsentBytesMax = options.unsentBytesMax ?? SESSION_UNSENT_BYTES_MAX;
     this.#nextPingAt = now + KEEPALIVE_INTERVAL_MS;
   }
 
@@ -154,6 +161,9 @@ export class YamuxSession {
     if (s === undefined || s.endWanted || bytes.length === 0) return;
     s.pending.push(bytes);
     s.pendingBytes += bytes.length;
+    this.#unsentBytes += bytes.length;
+    if (this.#unsentBytes > this.#unsentBytesMax)
+      return this.#finish(new YamuxError("write-overflow", "peer does not take what it asked for"));
     this.#queue(s);
   }
 
@@ -479,6 +489,7 @@ export class YamuxSession {
         }
       }
       s.pendingBytes -= n;
+      this.#unsentBytes -= n;
       s.sendWindow -= n;
       if (s.pendingBytes === 0 && !s.endWanted) this.#events.push({ kind: "drained", id: s.id });
     }
@@ -493,6 +504,7 @@ export class YamuxSession {
   #forget(s: Stream, reset: boolean): void {
     if (!this.#streams.delete(s.id)) return;
     s.pending.length = 0;
+    this.#unsentBytes -= s.pendingBytes;
     s.pendingBytes = 0;
     if (s.local && s.synSent && !s.acked) this.#releaseSlot();
     this.#events.push({ kind: "gone", id: s.id, reset });
