@@ -509,3 +509,29 @@ test("pool: runs of one seed are equal, of two seeds are not", async () => {
   assert.equal(a, b);
   assert.notEqual(a, c);
 });
+
+test("pool: where UDP is lost and TCP works, nobody fails, and the log says what is wrong", async () => {
+  const nodes = await form(4, 29);
+  pool.network.options = { ...pool.network.options, loss: 1 };
+  await pool.run(60_000);
+  for (const n of nodes) assert.ok(!n.events.some((e) => e.event.kind === "member-failed"), n.name);
+  assert.ok(
+    logged(nodes[0]!, "over TCP but UDP probes failed"),
+    nodes[0]!.log
+      .map((l) => l.message)
+      .slice(-5)
+      .join("; "),
+  );
+});
+
+test("pool: a node that is cut off doubts itself, and recovers its health afterwards", async () => {
+  const nodes = await form(6, 31);
+  const sick = nodes[5]!;
+  const score = (): number => Number(sick.pool.stats().get("health_score"));
+  assert.equal(score(), 0);
+  pool.network.partition((a, b) => a !== sick.host && b !== sick.host);
+  await pool.run(5000);
+  assert.ok(score() > 0, "missing nacks and acks raise the score");
+  pool.network.heal();
+  assert.notEqual(await pool.until(() => score() === 0 && pool.converged(), 120_000), undefined);
+});

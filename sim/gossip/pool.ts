@@ -4,7 +4,7 @@ import type { SerfEvent, SerfPool, SerfPoolOptions } from "../../src/gossip/cont
 import { createSerfPool } from "../../src/gossip/serf/pool.ts";
 import { type Disk, memoryDisk } from "../../src/ports/disk.ts";
 import { LogHub, type LogLine } from "../../src/ports/log.ts";
-import { noMetrics } from "../../src/ports/metrics.ts";
+import { type Metrics, noMetrics } from "../../src/ports/metrics.ts";
 import { type Random, seededRandom } from "../../src/ports/random.ts";
 import { SimClock, settle } from "../clock.ts";
 import { type NetworkOptions, SimNetwork } from "./network.ts";
@@ -25,6 +25,7 @@ export interface SimPoolOptions {
   readonly network?: Partial<NetworkOptions>;
   /** Keep log lines (large pools do without). */
   readonly keepLog?: boolean;
+  readonly metrics?: Metrics;
 }
 
 export class SimPool {
@@ -33,10 +34,12 @@ export class SimPool {
   readonly network: SimNetwork;
   readonly nodes: SimNode[] = [];
   readonly #keepLog: boolean;
+  readonly #metrics: Metrics;
 
   constructor(options: SimPoolOptions) {
     this.random = seededRandom(options.seed);
     this.#keepLog = options.keepLog ?? true;
+    this.#metrics = options.metrics ?? noMetrics;
     this.network = new SimNetwork(
       { delayMsMin: 0.2, delayMsMax: 1.5, loss: 0, ...options.network },
       { clock: this.clock, random: this.random },
@@ -76,7 +79,7 @@ export class SimPool {
         clock: this.clock,
         random: seededRandom(this.random.int(0x7fff_ffff)),
         log: hub.logger(""),
-        metrics: noMetrics,
+        metrics: this.#metrics,
         disk: node.disk,
         transport: this.network.transport(node.host, options.bindPort ?? 7946),
       },

@@ -46,8 +46,6 @@ export const EVENT_SLOTS = 512;
 export const EVENTS_PER_SLOT_MAX = 512;
 /** A serf message that comes from the network, bytes: none that serf writes is larger than its event cap and a head. */
 export const SERF_MESSAGE_BYTES_MAX = 16 * 1024;
-/** A broadcast of serf's, bytes: a larger one would fit into no packet beside label and encryption, and wait forever. */
-export const BROADCAST_BYTES_MAX = 1080;
 /** User event: name and payload, and the encoded message, bytes. */
 export const USER_EVENT_BYTES = 512;
 /** What a configured user event limit may be raised to, bytes; serf's hard cap. */

@@ -24,7 +24,7 @@ import { Deadlines } from "../deadlines.ts";
 import { errorText, GossipError } from "../errors.ts";
 import { NODE_NAME_BYTES_MAX, USER_EVENT_BYTES } from "../limits.ts";
 import { Memberlist } from "../memberlist/memberlist.ts";
-import type { WireOptions } from "../memberlist/packet.ts";
+import { type WireOptions, wireOverhead } from "../memberlist/packet.ts";
 import { Keyring } from "../memberlist/security.ts";
 import { SocketTransport } from "../memberlist/socket-transport.ts";
 import type { Transport } from "../memberlist/transport.ts";
@@ -118,6 +118,7 @@ class Pool implements SerfPool {
         userEventSizeLimitBytes: options.userEventSizeLimitBytes ?? USER_EVENT_BYTES,
         disableCoordinates: options.disableCoordinates ?? false,
         nameConflictResolution: options.nameConflictResolution ?? false,
+        wireOverhead: () => wireOverhead(wire),
         admit: options.admit,
       },
       context,

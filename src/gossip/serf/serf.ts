@@ -10,7 +10,7 @@ import type { Member, NetworkCoordinate, QueryHandlers, QueryOptions } from "../
 import { coordinateCodec } from "../coordinate/coordinate.ts";
 import { CoordinateClient } from "../coordinate/coordinate-client.ts";
 import { errorText, GossipDecodeError, GossipError } from "../errors.ts";
-import { BROADCAST_BYTES_MAX, QUERY_RESPONSE_BYTES_MAX, SERF_MESSAGE_BYTES_MAX } from "../limits.ts";
+import { PACKET_BUDGET_BYTES, QUERY_RESPONSE_BYTES_MAX, SERF_MESSAGE_BYTES_MAX } from "../limits.ts";
 import { BroadcastQueue } from "../memberlist/broadcast-queue.ts";
 import type { NodeView, SwimDelegate } from "../memberlist/effects.ts";
 import { retransmitLimit } from "../memberlist/scaling.ts";
@@ -44,6 +44,8 @@ export interface SerfOptions {
   readonly disableCoordinates: boolean;
   /** Ask the pool who owns our name when another node claims it, and leave if it is not us. */
   readonly nameConflictResolution: boolean;
+  /** Bytes that label and encryption add to a packet. */
+  readonly wireOverhead: () => number;
   /** Refuses a join or a member by throwing. */
   readonly admit?: ((members: readonly Member[]) => void) | undefined;
 }
@@ -165,7 +167,8 @@ export class Serf implements SwimDelegate {
   /** A queue that nobody drains must not grow between two checks either. */
   #queue(queue: BroadcastQueue, message: Buffer, token: number = 0): void {
     const { maxQueueDepth, minQueueDepth } = this.#context.timings;
-    if (message.length > BROADCAST_BYTES_MAX) {
+    // A compound's head, the message's length and type byte. A larger one would wait in the queue forever.
+    if (message.length > PACKET_BUDGET_BYTES - 5 - this.#options.wireOverhead()) {
       this.#context.metrics.count("serf.queue.oversized");
       this.#context.log.warn(
         `A broadcast of ${message.length} bytes fits into no packet and is not gossiped`,
