@@ -79,7 +79,6 @@ const FULL_DEFINITION =
 
 const HealthServiceCheck = struct("HealthCheck", {
   ...HealthCheck.fields,
-  ServiceTags: shownList(str),
   Type: { ...str, json: () => '""' },
   Definition: { ...HealthCheck.fields.Definition, json: () => FULL_DEFINITION },
 });

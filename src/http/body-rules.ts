@@ -20,6 +20,7 @@ const PROXY_ALIASES = {
 
 /** /v1/catalog/register and deregister. Fields of newer clients' check definitions are passed over. */
 export const CATALOG_BODY: DecodeOptions = {
+  namespaceHint: true,
   aliases: { ...PROXY_ALIASES, ServiceConnect: { sidecar_service: "SidecarService" } },
   ignoreUnknown: new Set(["HealthCheckDefinition"]),
 };

@@ -53,9 +53,10 @@ export class ConnectionLimit {
 function refuse(socket: Socket, max: number): void {
   const body = `${REFUSALS.tooManyConnections}\n(limits.http_max_conns_per_client is ${max})\n`;
   socket.on("error", () => {});
+  // Unread bytes would turn the close into a reset, which can overtake the reply.
+  socket.resume();
   socket.end(
     `HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nRetry-After: ${RETRY_AFTER_S}\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
-    // What the client has sent is never read: without this its kernel buffer would keep the socket half open.
     () => socket.destroySoon(),
   );
 }

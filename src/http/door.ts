@@ -17,7 +17,7 @@ import { HEADER_BYTES_MAX, HEADERS_TIMEOUT_MS } from "./limits.ts";
 import { HTML_TYPE, JSON_TYPE, prettyJson, respond, TEXT_TYPE } from "./respond.ts";
 import { type Endpoint, Router } from "./router.ts";
 import type { Answer } from "./routes.ts";
-import { serveUi, type UiAssets } from "./ui-files.ts";
+import { serveUi, type UiAssets, uiFolder } from "./ui-files.ts";
 import { cleanPath, escapePath, hasUnprintable, parseQuery, percentDecode } from "./url.ts";
 
 export interface HttpDoor {
@@ -30,7 +30,7 @@ export interface HttpDoor {
 }
 
 export interface HttpDoorOptions {
-  /** The web page's files; without them `/ui/` answers 404. */
+  /** The web page's files, unless `ui_dir` names others. Without either there is no page. */
   readonly ui?: UiAssets;
 }
 
@@ -50,6 +50,8 @@ class Door implements HttpDoor {
   readonly #ui: UiAssets | undefined;
   readonly #servers: Server[] = [];
   readonly #waiting: Waiting = new Set();
+  /** `http_config.response_headers`, name and value in turn. */
+  readonly #configured: readonly string[];
   /** Headers of every endpoint's reply. */
   readonly #common: readonly string[];
   #addresses: readonly ListenAddress[] = [];
@@ -61,9 +63,13 @@ class Door implements HttpDoor {
     this.#router = new Router(apiRoutes);
     this.#limit = new ConnectionLimit(config.limits.httpMaxConnsPerClient);
     this.#mayWrite = cidrTest(config.allowWriteHttpFrom);
-    this.#ui = config.uiEnabled ? options.ui : undefined;
-    const common = ["Vary", "Accept-Encoding"];
-    for (const [name, value] of config.httpResponseHeaders) common.push(canonicalHeader(name), value);
+    const ui = config.uiDir === "" ? options.ui : uiFolder(config.uiDir);
+    this.#ui = config.uiEnabled || config.uiDir !== "" ? ui : undefined;
+    this.#configured = [...config.httpResponseHeaders].flatMap(([name, value]) => [
+      canonicalHeader(name),
+      value,
+    ]);
+    const common = ["Vary", "Accept-Encoding", ...this.#configured];
     if (config.translateWanAddrs) common.push("X-Consul-Translate-Addresses", "true");
     this.#common = common;
   }
@@ -305,7 +311,7 @@ class Door implements HttpDoor {
           req,
           res,
           path === "/robots.txt" ? "robots.txt" : path.slice(config.uiContentPath.length),
-          config.httpResponseHeaders,
+          this.#configured,
         );
     }
     respond(req, res, 404, [], "");

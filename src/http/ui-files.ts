@@ -39,15 +39,15 @@ export function uiFolder(root: string): UiAssets {
   };
 }
 
+/** `responseHeaders`: name and value in turn. */
 export async function serveUi(
   assets: UiAssets,
   req: IncomingMessage,
   res: ServerResponse,
   path: string,
-  responseHeaders: ReadonlyMap<string, string>,
+  responseHeaders: readonly string[],
 ): Promise<void> {
-  const headers: string[] = [];
-  for (const [name, value] of responseHeaders) headers.push(name, value);
+  const headers: string[] = [...responseHeaders];
   if (req.method !== "GET" && req.method !== "HEAD")
     return respond(req, res, 405, ["Allow", "GET,HEAD", ...headers], "");
   let name = path === "" ? "index.html" : path;

@@ -18,6 +18,8 @@ export interface DecodeOptions {
   readonly ignoreUnknown?: ReadonlySet<string> | true;
   /** Lower-case names that are accepted and dropped. */
   readonly dropped?: ReadonlySet<string>;
+  /** Tells about an unknown `Namespace` that it is of the enterprise edition. */
+  readonly namespaceHint?: boolean;
   /** What errors call the body's type, where it is not "structs." and its name. */
   readonly goType?: string;
   /** Struct names as errors show them. */
@@ -62,7 +64,7 @@ const GO_TYPES: Readonly<Record<string, string>> = {
   time: "time.Time",
 };
 
-const IGNORED_ENTERPRISE = " - Namespaces are a Consul Enterprise feature";
+const ENTERPRISE_HINT = " - Namespaces are a Consul Enterprise feature";
 
 /** Where a value stands: the struct that holds it, and the fields down to it. */
 interface Place {
@@ -163,7 +165,7 @@ function read(type: Type<unknown>, v: JsonValue, o: DecodeOptions, at: Place): u
           if (o.dropped?.has(lower)) continue;
           if (o.ignoreUnknown === true || o.ignoreUnknown?.has(type.name)) continue;
           throw new BodyError(
-            `json: unknown field ${JSON.stringify(key)}${lower === "namespace" ? IGNORED_ENTERPRISE : ""}`,
+            `json: unknown field ${JSON.stringify(key)}${o.namespaceHint && lower === "namespace" ? ENTERPRISE_HINT : ""}`,
           );
         }
         if (own !== undefined) direct.add(field.name);

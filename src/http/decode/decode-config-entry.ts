@@ -71,7 +71,7 @@ function weak(type: Type<unknown>, v: JsonValue, at: string, found: Found): unkn
       return refuse("string");
     case "bool": {
       if (typeof v === "boolean") return v;
-      if (typeof v === "number" || typeof v === "bigint") return v != 0;
+      if (typeof v === "number" || typeof v === "bigint") return Number(v) !== 0;
       if (typeof v !== "string") return refuse("bool");
       if (/^(1|t|T|TRUE|true|True)$/.test(v)) return true;
       if (/^(0|f|F|FALSE|false|False|)$/.test(v)) return false;
