@@ -30,6 +30,8 @@ export interface TestServerOptions {
   /** Loopback address of its own: ports 8300, 8301 and 8302 are used on it. */
   readonly ip: string;
   readonly datacenter?: string;
+  /** Drawn when absent. */
+  readonly nodeId?: string;
   readonly expect?: number;
   readonly wan?: boolean;
   readonly override?: Partial<ServerOptions>;
@@ -47,7 +49,7 @@ export interface TestServer {
 }
 
 export function testServer(o: TestServerOptions): TestServer {
-  const nodeId = uuid(systemRandom);
+  const nodeId = o.nodeId ?? uuid(systemRandom);
   const datacenter = o.datacenter ?? "dc1";
   const hub = new LogHub(systemClock);
   const lines: LogLine[] = [];
