@@ -2,7 +2,6 @@
  * A client agent's way to the servers: it learns of them by gossip, uses one until it fails, and moves on. Retries, texts and
  * log lines as observed in Consul 1.8.7; beyond it, a read whose connection was cut is tried again elsewhere.
  */
-import { setMaxListeners } from "node:events";
 import type { Member, SerfEvent, SerfPool } from "../gossip/contract.ts";
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import { SnapshotRequest } from "../model/operator.ts";
@@ -58,15 +57,13 @@ export class ClientDelegate implements Delegate {
   readonly #servers: ServerManager<LanServer>;
   readonly #bucket: TokenBucket;
   readonly #upHandlers = new Set<() => void>();
-  readonly #closing = new AbortController();
+  #closed = false;
   #stopEvents: (() => void) | undefined;
 
   constructor(options: ClientDelegateOptions, ports: ClientDelegatePorts) {
     this.#options = options;
     this.#ports = ports;
     this.#log = ports.log.named("consul");
-    // One listener for each call under way; many blocking queries are no leak.
-    setMaxListeners(0, this.#closing.signal);
     this.#pool = new RpcPool(
       options.sourceAddress === undefined ? {} : { sourceAddress: options.sourceAddress },
       ports,
@@ -100,7 +97,7 @@ export class ClientDelegate implements Delegate {
 
   async shutdown(): Promise<void> {
     this.#log.info("shutting down client");
-    this.#closing.abort(new Error("client is shutting down"));
+    this.#closed = true;
     this.#stopEvents?.();
     this.#servers.stop();
     await this.#ports.lan.shutdown();
@@ -146,27 +143,25 @@ export class ClientDelegate implements Delegate {
     const giveUpAt = clock.now() + rpcHoldTimeoutMs;
     // Only reads carry query options.
     const read = typeof request === "object" && request !== null && "AllowStale" in request;
-    const signal =
-      options.signal === undefined
-        ? this.#closing.signal
-        : AbortSignal.any([options.signal, this.#closing.signal]);
+    // Shutting down needs no signal of its own: closing the pool ends calls under way, and a waiting one soon looks.
     for (;;) {
+      if (this.#closed) throw new Error("client is shutting down");
       const server = this.#servers.list.first();
       if (server === undefined) throw new Error("No known Consul servers");
       try {
-        return await this.#pool.call(server.address, method, request, { signal });
+        return await this.#pool.call(server.address, method, request, options);
       } catch (error) {
-        signal.throwIfAborted();
+        options.signal?.throwIfAborted();
         const verdict = retryVerdict(error, read);
         if (verdict === "answer") throw error;
         metrics.count("client.rpc.failed");
-        this.#log.warn(`RPC failed to server: ${(error as Error).message}`, {
-          method,
-          server: server.address,
-        });
+        if (this.#closed) throw error;
+        // Without a leader every call is refused several times until it gives up: that is for the caller to tell.
+        const tell = error instanceof RpcConnectionError ? this.#log.warn : this.#log.debug;
+        tell(`RPC failed to server: ${(error as Error).message}`, { method, server: server.address });
         this.#servers.list.failed(server);
         if (verdict === "failed" || clock.now() >= giveUpAt) throw error;
-        await sleep(clock, random.float() * (rpcHoldTimeoutMs / JITTER_FRACTION), { signal });
+        await sleep(clock, random.float() * (rpcHoldTimeoutMs / JITTER_FRACTION), options);
       }
     }
   }
