@@ -15,15 +15,21 @@ interface SeenEntry {
 
 const sumOf = (e: LogEntry): number => crc32(e.data, e.type);
 
+interface AppliedEntry {
+  readonly term: number;
+  readonly sum: number;
+  readonly digest: number;
+  readonly by: string;
+  /** Term of the first server to apply it, so it was committed in this term or before. */
+  readonly inTerm: number;
+}
+
 export class Checker {
   readonly #leaders = new Map<number, string>();
   /** By `index/term`: what the entry is and which term came before it. Equal for all servers means equal logs before it. */
   readonly #entries = new Map<string, SeenEntry>();
   /** Term and state digest by applied index. */
-  readonly #applied: (
-    | { readonly term: number; readonly sum: number; readonly digest: number; readonly by: string }
-    | undefined
-  )[] = [];
+  readonly #applied: (AppliedEntry | undefined)[] = [];
   elections = 0;
   appliedMax = 0;
 
@@ -35,12 +41,15 @@ export class Checker {
       this.elections++;
     } else if (other !== server)
       throw new Violation(`election safety: two leaders in term ${s.term} (${other}, ${server})`);
-    const committed = this.#applied[this.appliedMax];
-    if (committed === undefined || this.appliedMax <= s.log.snapshotIndex) return;
-    const term = s.log.termAt(this.appliedMax);
+    // Only what was committed in an earlier term must be there: a leader may be elected late in a term that has passed.
+    let index = this.appliedMax;
+    while (index > 0 && (this.#applied[index]?.inTerm ?? s.term) >= s.term) index--;
+    const committed = this.#applied[index];
+    if (committed === undefined || index <= s.log.snapshotIndex) return;
+    const term = s.log.termAt(index);
     if (term !== committed.term)
       throw new Violation(
-        `leader completeness: ${server} leads term ${s.term} without entry ${this.appliedMax} of term ${committed.term}, applied by ${committed.by} (has term ${term ?? "none"}, last ${s.log.last})`,
+        `leader completeness: ${server} leads term ${s.term} without entry ${index} of term ${committed.term}, applied by ${committed.by} in term ${committed.inTerm} (has term ${term ?? "none"}, last ${s.log.last})`,
       );
   }
 
@@ -60,10 +69,10 @@ export class Checker {
   }
 
   /** A server applied an entry, its state now has this digest. */
-  onApply(server: string, index: number, term: number, sum: number, digest: number): void {
+  onApply(server: string, inTerm: number, index: number, term: number, sum: number, digest: number): void {
     const seen = this.#applied[index];
     if (seen === undefined) {
-      this.#applied[index] = { term, sum, digest, by: server };
+      this.#applied[index] = { term, sum, digest, by: server, inTerm };
       if (index > this.appliedMax) this.appliedMax = index;
       return;
     }

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly faultMs: number;
   /** Share of fresh leaders that are struck down at once (default {@link DANGER}). */
   readonly danger?: number | undefined;
+  /** Which servers speak as 1.8.7 does, without pre-vote (default: drawn from the seed). */
+  readonly old?: "none" | "some" | "all" | undefined;
   readonly breakage?: Breakage | undefined;
   readonly log?: ((atMs: number, server: string, level: string, message: string) => void) | undefined;
 }
@@ -63,6 +65,12 @@ export async function run(options: RunOptions): Promise<RunResult> {
     return l;
   };
   let nemesis: Nemesis | undefined;
+  const old = options.old ?? (["none", "some", "all"] as const)[random.int(3)]!;
+  const oldPeers = new Set(
+    Array.from({ length: options.servers }, (_, i) => `n${i + 1}`).filter(
+      () => old === "all" || (old === "some" && random.int(2) === 0),
+    ),
+  );
   const world: World = {
     clock,
     random,
@@ -72,6 +80,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     logger,
     makeCore: breakage?.makeCore,
     appendEntriesMax: [1, 2, 8][random.int(3)]!,
+    oldPeers,
     onLeader: (server) => nemesis?.onLeader(server),
   };
   const members: RaftServer[] = Array.from({ length: options.servers }, (_, i) => ({

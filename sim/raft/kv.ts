@@ -21,8 +21,12 @@ export class KvFsm implements Fsm {
   #data = new Map<string, string>();
   #digest = 0;
 
-  constructor(server: string, checker: Checker) {
+  readonly #term: () => number;
+
+  /** `term`: the server's present one. */
+  constructor(server: string, checker: Checker, term: () => number) {
     this.#server = server;
+    this.#term = term;
     this.#checker = checker;
   }
 
@@ -37,7 +41,7 @@ export class KvFsm implements Fsm {
   apply(entry: LogEntry): unknown {
     const sum = this.#checker.sumOf(entry);
     this.#digest = crc32(`${entry.index}/${entry.term}/${sum}`, this.#digest);
-    this.#checker.onApply(this.#server, entry.index, entry.term, sum, this.#digest);
+    this.#checker.onApply(this.#server, this.#term(), entry.index, entry.term, sum, this.#digest);
     const [kind, key, value, expect] = Buffer.from(entry.data).toString().split(SEPARATOR);
     if (kind === "c" && this.get(key!) !== expect) return false;
     this.#data.set(key!, value!);

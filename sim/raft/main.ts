@@ -1,5 +1,5 @@
 /**
- * `npm run sim -- raft [--seed N] [--servers 3|5|7] [--minutes M] [--breakage NAME] [--danger 0..1] [--fault-seconds S] [--verbose]`: new seeds
+ * `npm run sim -- raft [--seed N] [--servers 3|5|7] [--minutes M] [--breakage NAME] [--danger 0..1] [--old none|some|all] [--fault-seconds S] [--verbose]`: new seeds
  * for M minutes of real time (default 1), or one seed. A failing run prints its seed and the line that replays it.
  */
 import { parseArgs } from "node:util";
@@ -17,6 +17,7 @@ export async function main(args: readonly string[]): Promise<number> {
       servers: { type: "string" },
       minutes: { type: "string" },
       breakage: { type: "string" },
+      old: { type: "string" },
       danger: { type: "string" },
       "fault-seconds": { type: "string" },
       verbose: { type: "boolean" },
@@ -28,6 +29,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return 1;
   }
   const danger = values.danger === undefined ? undefined : Number(values.danger);
+  const old = values.old as "none" | "some" | "all" | undefined;
   const faultMs = 1000 * Number(values["fault-seconds"] ?? FAULT_SECONDS);
   const given = values.seed ?? process.env.SIM_SEED;
   const single = given !== undefined && values.minutes === undefined;
@@ -43,13 +45,14 @@ export async function main(args: readonly string[]): Promise<number> {
       ? (atMs: number, server: string, level: string, message: string): void =>
           console.log(`${atMs.toFixed(1).padStart(10)} ${server} [${level}] ${message}`)
       : undefined;
-    const result = await run({ seed, servers, faultMs, breakage, log, danger });
+    const result = await run({ seed, servers, faultMs, breakage, log, danger, old });
     total.seeds++;
     for (const key of ["simulatedMs", "events", "elections", "acknowledged", "reads", "faults"] as const)
       total[key] += result[key];
     if (result.violation !== undefined) {
       failed = true;
       const more = [
+        old === undefined ? "" : ` --old ${old}`,
         danger === undefined ? "" : ` --danger ${danger}`,
         values["fault-seconds"] === undefined ? "" : ` --fault-seconds ${values["fault-seconds"]}`,
         breakage === undefined ? "" : ` --breakage ${breakage.name}`,

@@ -37,6 +37,8 @@ export interface World {
   readonly makeCore: DriverPorts["makeCore"];
   /** Entries in one append: small ones give more states in between. */
   readonly appendEntriesMax: number;
+  /** Servers that speak as 1.8.7 does: no id in their headers, no pre-vote. */
+  readonly oldPeers: ReadonlySet<string>;
   onLeader(server: SimServer): void;
 }
 
@@ -56,7 +58,7 @@ export class SimServer {
     this.#world = world;
     this.disk = new SimDisk(self.id, world.checker, seededRandom(world.random.int(2 ** 31)));
     this.rate = 0.95 + world.random.float() * 0.1;
-    this.fsm = new KvFsm(self.id, world.checker);
+    this.fsm = new KvFsm(self.id, world.checker, () => 0);
   }
 
   get driver(): RaftDriver | undefined {
@@ -91,7 +93,7 @@ export class SimServer {
       wall: () => world.clock.wall(),
       timer: (delayMs, fire): Timer => world.clock.timer(delayMs / this.rate, this.guarded(fire)),
     };
-    this.fsm = new KvFsm(this.self.id, world.checker);
+    this.fsm = new KvFsm(this.self.id, world.checker, () => this.#driver?.core?.state.term ?? 0);
     const driver = new RaftDriver(
       {
         ...TIMINGS,
@@ -162,12 +164,24 @@ export class SimServer {
       later(RPC_TIMEOUT_MS, () => once(new NoAnswerError("time-out", false), undefined));
       const target = servers.find((s) => s.self.address === to.address);
       if (target === undefined) return;
+      const { oldPeers } = this.#world;
+      const sent = oldPeers.has(this.self.id) ? { ...request, from: "" } : request;
       network.send(this.self.id, target.self.id, () =>
         target.guarded(() => {
-          target.driver?.receive(request, body, (answer) => {
+          if (request.kind === "pre-vote" && oldPeers.has(target.self.id)) {
+            if (asker === this.#life)
+              this.guarded(() => once(new NoAnswerError("closed", true), undefined))();
+            return;
+          }
+          target.driver?.receive(sent, body, (answer) => {
             if (asker !== this.#life) return;
             const deliver = this.guarded(() =>
-              answer instanceof Error ? once(answer, undefined) : once(undefined, answer),
+              answer instanceof Error
+                ? once(answer, undefined)
+                : once(
+                    undefined,
+                    oldPeers.has(target.self.id) && "from" in answer ? { ...answer, from: "" } : answer,
+                  ),
             );
             network.send(target.self.id, this.self.id, deliver);
           });

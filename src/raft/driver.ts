@@ -211,6 +211,7 @@ export class RaftDriver {
     const until = timeoutMs > 0 ? this.#ports.clock.now() + timeoutMs : Number.POSITIVE_INFINITY;
     this.#queue.push({ ...item, until, done });
     this.#queueBytes += item.data.length;
+    if (this.#writing !== undefined && timeoutMs > 0) this.#sweepLater();
     this.#planPump();
   }
 

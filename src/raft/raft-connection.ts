@@ -38,6 +38,11 @@ class Body implements AsyncIterable<Uint8Array> {
     this.#wake?.();
   }
 
+  /** A reader waits for bytes. */
+  get hungry(): boolean {
+    return this.#wake !== undefined && this.#chunks.length === 0;
+  }
+
   fail(error: Error): void {
     this.#error = error;
     this.#wake?.();
@@ -118,7 +123,7 @@ export class RaftConnection {
       return;
     }
     // While a snapshot streams, its reader asks for more; otherwise the socket flows unless too many answers are owed.
-    const pause = this.#body !== undefined || this.#slots.length >= REQUESTS_INFLIGHT_MAX;
+    const pause = this.#body !== undefined ? !this.#body.hungry : this.#slots.length >= REQUESTS_INFLIGHT_MAX;
     if (pause !== this.#paused) {
       this.#paused = pause;
       if (pause) this.#socket.pause();
@@ -167,7 +172,10 @@ export class RaftConnection {
   }
 
   #openBody(size: number): Body {
-    const body = new Body(size, () => this.#socket.resume());
+    const body = new Body(size, () => {
+      this.#paused = false;
+      this.#socket.resume();
+    });
     if (size > 0) {
       this.#body = body;
       this.#paused = true;

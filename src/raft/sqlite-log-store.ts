@@ -1,4 +1,5 @@
 /** The log store on disk: hands batches to the worker thread that owns the database, so that no fsync blocks the event loop. */
+import { getAsset, isSea } from "node:sea";
 import { Worker } from "node:worker_threads";
 import { decodeLogEntry, encodeLogEntry } from "./codec.ts";
 import type { LogEntry } from "./contract.ts";
@@ -10,14 +11,18 @@ import type { WorkerAnswer, WorkerFault, WorkerRequest } from "./log-worker.ts";
 
 /** What a worker must be started with to take up its role. */
 export const WORKER_DATA = { role: "tribune-raft-log" } as const;
-/** Starts the thread that runs log-worker.ts: from source by default, from a bundled text in the executable. */
+/** Starts the thread that runs log-worker.ts. */
 export type StartWorker = (workerData: typeof WORKER_DATA) => Worker;
 
-export const startWorkerFromSource: StartWorker = (workerData) =>
-  new Worker(new URL("./log-worker.ts", import.meta.url), {
-    workerData,
-    execArgv: ["--disable-warning=ExperimentalWarning"],
-  });
+/** The bundled worker's name among the executable's assets. */
+const WORKER_ASSET = "log-worker.cjs";
+const EXEC_ARGV = ["--disable-warning=ExperimentalWarning"];
+
+/** From the assets of the single executable when this is it, else from the source beside this file. */
+export const startLogWorker: StartWorker = (workerData) =>
+  isSea()
+    ? new Worker(getAsset(WORKER_ASSET, "utf8"), { eval: true, workerData, execArgv: EXEC_ARGV })
+    : new Worker(new URL("./log-worker.ts", import.meta.url), { workerData, execArgv: EXEC_ARGV });
 
 function pack(entries: readonly LogEntry[]): PackedEntries {
   const rows = entries.map(encodeLogEntry);
@@ -77,7 +82,7 @@ export class SqliteLogStore implements LogStore {
   /** `folder` (made if missing) will hold raft.sqlite and its companions. */
   constructor(folder: string, options: { readonly startWorker?: StartWorker | undefined } = {}) {
     this.#folder = folder;
-    this.#startWorker = options.startWorker ?? startWorkerFromSource;
+    this.#startWorker = options.startWorker ?? startLogWorker;
   }
 
   #ask(

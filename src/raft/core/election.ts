@@ -3,6 +3,7 @@
  * Order of the vote rules as observed in Consul 1.8.7.
  */
 
+import type { RaftServer } from "../contract.ts";
 import { quorumOf } from "./configuration.ts";
 import { becomeLeader, leaveLeadership } from "./leader.ts";
 import type { PreVoteRequest, PreVoteResponse, VoteRequest, VoteResponse } from "./messages.ts";
@@ -47,16 +48,31 @@ export function onElectionTimeout(s: CoreState): void {
   campaign(s, false);
 }
 
-/** Asks for pre-votes where peers know them, else for votes. `transfer`: the leader told us to take over. */
+/**
+ * Asks for pre-votes, then for votes; at once for votes when no peer knows pre-votes. `transfer`: the leader told us to take over.
+ *
+ * A peer that is known to be too old for pre-votes counts as a yes: it has its say in the election itself. One that was not
+ * heard yet is asked for a vote in a past term first: every version refuses that without changing anything, and the header of
+ * its answer tells what it knows. Who gives no answer counts as a no, so an isolated server never raises its term.
+ */
 export function campaign(s: CoreState, transfer: boolean): void {
   const others = voters(s).filter((v) => v.id !== s.options.id);
-  const needsPreVote = !transfer && others.some((v) => s.preVoters.has(v.id));
-  if (!needsPreVote) return startElection(s, transfer);
+  if (transfer || others.every((v) => s.oldPeers.has(v.id))) return startElection(s, transfer);
   enterCandidate(s);
-  // Peers that lack pre-vote cannot say no to one: they count as a yes, and have their say in the election itself.
-  const granted = new Set([s.options.id, ...others.filter((v) => !s.preVoters.has(v.id)).map((v) => v.id)]);
+  const granted = new Set([s.options.id, ...others.filter((v) => s.oldPeers.has(v.id)).map((v) => v.id)]);
   s.election = { preVote: true, transfer: false, startedAt: s.now, granted };
   armElection(s, s.options.electionTimeoutMs);
+  for (const to of others) {
+    if (s.preVoters.has(to.id)) askPreVote(s, to);
+    else if (!s.oldPeers.has(to.id)) {
+      const request = voteRequest(s, Math.max(s.term - 1, 0), false);
+      s.effects.push({ kind: "send", to, lane: "control", request });
+    }
+  }
+  countVotes(s);
+}
+
+function askPreVote(s: CoreState, to: RaftServer): void {
   const request: PreVoteRequest = {
     kind: "pre-vote",
     term: s.term + 1,
@@ -65,10 +81,18 @@ export function campaign(s: CoreState, transfer: boolean): void {
     lastIndex: s.log.last,
     lastTerm: s.log.lastTerm,
   };
-  for (const to of others)
-    if (s.preVoters.has(to.id)) s.effects.push({ kind: "send", to, lane: "control", request });
-  countVotes(s);
+  s.effects.push({ kind: "send", to, lane: "control", request });
 }
+
+const voteRequest = (s: CoreState, term: number, leadershipTransfer: boolean): VoteRequest => ({
+  kind: "vote",
+  term,
+  candidate: s.options.address,
+  from: s.options.id,
+  lastIndex: s.log.last,
+  lastTerm: s.log.lastTerm,
+  leadershipTransfer,
+});
 
 function enterCandidate(s: CoreState): void {
   const was = s.role;
@@ -87,15 +111,7 @@ function startElection(s: CoreState, transfer: boolean): void {
   s.voteFor = s.options.address;
   s.election = { preVote: false, transfer, startedAt: s.now, granted: new Set() };
   armElection(s, s.options.electionTimeoutMs);
-  const request: VoteRequest = {
-    kind: "vote",
-    term: s.term,
-    candidate: s.options.address,
-    from: s.options.id,
-    lastIndex: s.log.last,
-    lastTerm: s.log.lastTerm,
-    leadershipTransfer: transfer,
-  };
+  const request = voteRequest(s, s.term, transfer);
   // Our own vote must be durable before anyone counts it.
   for (const to of voters(s))
     if (to.id !== s.options.id) s.afterPersist.push({ kind: "send", to, lane: "control", request });
@@ -131,8 +147,20 @@ export function onVoteResponse(
     return becomeFollower(s, response.term);
   }
   const e = s.election;
-  if (e === undefined || e.preVote || request.term !== s.term || !response.granted) return;
+  if (e === undefined) return;
+  if (e.preVote && request.term < s.term) return onPeerKnown(s, from);
+  if (e.preVote || request.term !== s.term || !response.granted) return;
   e.granted.add(from);
+  countVotes(s);
+}
+
+/** The question in a past term was answered: now the peer can be asked, or needs not be. */
+function onPeerKnown(s: CoreState, from: string): void {
+  const to = voters(s).find((v) => v.id === from);
+  if (to === undefined) return;
+  if (s.preVoters.has(from)) return askPreVote(s, to);
+  if (!s.oldPeers.has(from)) return;
+  s.election!.granted.add(from);
   countVotes(s);
 }
 
@@ -152,11 +180,17 @@ export function onPreVoteResponse(
 /** Closed connections on a pre-vote after which the peer is taken to be one that does not know it. */
 const PRE_VOTES_CLOSED_MAX = 2;
 
-/** A header with an id comes from a peer that is new enough, unless it has proved otherwise. */
-export function learnPreVote(s: CoreState, from: string, certain: boolean): void {
-  if (from === "" || s.preVoters.has(from)) return;
-  if (certain) s.preVotesClosed.delete(from);
-  if ((s.preVotesClosed.get(from) ?? 0) < PRE_VOTES_CLOSED_MAX) s.preVoters.add(from);
+/**
+ * A header with an id comes from a peer that is new enough, unless it has proved otherwise; without one it is too old.
+ * `peer`: the id that the configuration has for it, `from`: the id in the header.
+ */
+export function learnPeer(s: CoreState, peer: string, from: string, certain: boolean): void {
+  if (peer === "" || peer === s.options.id || s.preVoters.has(peer)) return;
+  if (certain) s.preVotesClosed.delete(peer);
+  if (from !== "" && (s.preVotesClosed.get(peer) ?? 0) < PRE_VOTES_CLOSED_MAX) {
+    s.preVoters.add(peer);
+    s.oldPeers.delete(peer);
+  } else s.oldPeers.add(peer);
 }
 
 /** A peer that is out of reach counts as a no, or an isolated server would raise its term after all. */
@@ -164,7 +198,9 @@ export function onPreVoteFailed(s: CoreState, from: string, closed: boolean): vo
   if (!closed) return;
   const times = (s.preVotesClosed.get(from) ?? 0) + 1;
   s.preVotesClosed.set(from, times);
-  if (times >= PRE_VOTES_CLOSED_MAX) s.preVoters.delete(from);
+  if (times < PRE_VOTES_CLOSED_MAX) return;
+  s.preVoters.delete(from);
+  s.oldPeers.add(from);
 }
 
 const upToDate = (s: CoreState, lastIndex: number, lastTerm: number): boolean =>
@@ -187,7 +223,7 @@ export function onVote(s: CoreState, id: number, request: VoteRequest): void {
     );
     return answer(false);
   }
-  if (request.term < s.term) return answer(false);
+  if (request.term < s.term || request.term === 0) return answer(false);
   if (notAVoter(s, request.from)) return answer(false);
   if (request.term > s.term) {
     becomeFollower(s, request.term);
@@ -213,6 +249,7 @@ export function onPreVote(s: CoreState, id: number, request: PreVoteRequest): vo
   const granted =
     !sticksToLeader(s, request.candidate) &&
     request.term >= s.term &&
+    !(s.voteTerm === request.term && s.voteFor !== "" && s.voteFor !== request.candidate) &&
     !notAVoter(s, request.from) &&
     upToDate(s, request.lastIndex, request.lastTerm);
   const response: PreVoteResponse = { kind: "pre-vote-response", term: s.term, granted, from: s.options.id };

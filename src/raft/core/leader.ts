@@ -44,8 +44,8 @@ export function becomeLeader(s: CoreState): void {
   };
   sayEntering(s);
   announceRole(s);
-  reconcileProgress(s);
-  appendLocal(s, [{ type: LOG_TYPE.noop, data: new Uint8Array(0), extensions: null }]);
+  const firstIndex = appendLocal(s, [{ type: LOG_TYPE.noop, data: new Uint8Array(0), extensions: null }]);
+  reconcileProgress(s, firstIndex);
 }
 
 /** Ends the leadership: everybody who waits for it is told. The caller sets the new role. */
@@ -100,8 +100,8 @@ export function onPropose(s: CoreState, items: readonly Proposal[]): void {
   s.effects.push({ kind: "accepted", firstIndex, term: s.term });
 }
 
-/** Followers by the configuration in force: new ones are greeted, removed ones forgotten. */
-export function reconcileProgress(s: CoreState): void {
+/** Followers by the configuration in force: new ones are greeted with entries from `next` on, removed ones forgotten. */
+export function reconcileProgress(s: CoreState, next: number = s.log.last + 1): void {
   const lead = s.lead!;
   const wanted = new Set<string>();
   for (const server of latestServers(s)) {
@@ -109,7 +109,7 @@ export function reconcileProgress(s: CoreState): void {
     wanted.add(server.id);
     const known = lead.progress.get(server.id);
     if (known === undefined) {
-      const p = new Progress(server, s.log.last + 1);
+      const p = new Progress(server, next);
       // A new follower gets its first lease period as a gift, or adding it could cost the leadership.
       p.idleAppendAt = s.now;
       lead.progress.set(server.id, p);

@@ -10,7 +10,7 @@ import { advanceCommit, maybeCommit } from "./commit.ts";
 import { ConfigurationHistory, type IndexedConfiguration } from "./configuration.ts";
 import {
   becomeFollower,
-  learnPreVote,
+  learnPeer,
   onElectionTimeout,
   onPreVote,
   onPreVoteFailed,
@@ -47,6 +47,7 @@ import {
   armElection,
   type CoreOptions,
   type CoreState,
+  resolveServer,
   say,
   sayEntering,
   setLeader,
@@ -98,6 +99,7 @@ export class RaftCore {
       election: undefined,
       lead: undefined,
       preVoters: new Set(),
+      oldPeers: new Set(),
       preVotesClosed: new Map(),
       soleVoterTold: false,
       ops: [],
@@ -197,7 +199,8 @@ export class RaftCore {
 
   #onRequest(id: number, request: RaftRequest): void {
     const s = this.state;
-    learnPreVote(s, request.from, request.kind === "pre-vote");
+    const address = "leader" in request ? request.leader : "candidate" in request ? request.candidate : "";
+    learnPeer(s, resolveServer(s, address, request.from).id, request.from, request.kind === "pre-vote");
     switch (request.kind) {
       case "append":
         return onAppend(s, id, request);
@@ -216,8 +219,7 @@ export class RaftCore {
 
   #onResponse(from: string, request: RaftRequest, response: RaftResponse): void {
     const s = this.state;
-    if ("from" in response && response.from === from)
-      learnPreVote(s, from, response.kind === "pre-vote-response");
+    if ("from" in response) learnPeer(s, from, response.from, response.kind === "pre-vote-response");
     if (request.kind === "append" && response.kind === "append-response")
       onAppendResponse(s, from, request, response);
     else if (request.kind === "vote" && response.kind === "vote-response")

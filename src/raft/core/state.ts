@@ -74,9 +74,10 @@ export interface CoreState {
   contactAt: number | undefined;
   election: Election | undefined;
   lead: Leadership | undefined;
-  /** Server ids whose headers show a peer new enough for pre-votes. */
+  /** Server ids by whether they answer pre-votes; who was not heard yet is in neither. */
   readonly preVoters: Set<string>;
-  /** How often in a row such a peer closed the connection on a pre-vote after all. */
+  readonly oldPeers: Set<string>;
+  /** How often in a row a peer that should know pre-votes closed the connection on one. */
   readonly preVotesClosed: Map<string, number>;
   /** The log line about the sole voter has been written. */
   soleVoterTold: boolean;
