@@ -24,7 +24,11 @@ const io: Io = {
   get interrupt() {
     // Asking for the signal takes the default (the process ends) away.
     if (process.listenerCount("SIGINT") === 0) {
-      const abort = (): void => interrupt.abort(new Error("interrupted"));
+      const abort = (): void => {
+        // Whoever asks twice does not want to wait for the cleaning up.
+        if (interrupt.signal.aborted) process.exit(1);
+        interrupt.abort(new Error("interrupted"));
+      };
       process.on("SIGINT", abort);
       process.on("SIGTERM", abort);
     }

@@ -27,6 +27,8 @@ export interface Invocation {
   readonly complain: (line: string) => void;
   /** This command's help text, as `-help` prints it, without a final line feed. */
   readonly help: () => string;
+  /** Runs another command line. */
+  readonly dispatch: (words: readonly string[]) => Promise<number>;
 }
 
 export interface Command {

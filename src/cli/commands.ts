@@ -125,3 +125,14 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   version: { synopsis: "Shows the program's version", load: () => import("./version.ts") },
   watch: { synopsis: "Watches for changes and tells a program", load: () => import("./watch.ts") },
 };
+
+/** The longest command that the words name. */
+export function find(
+  words: readonly string[],
+): { readonly name: string; readonly entry: CommandEntry; readonly rest: readonly string[] } | undefined {
+  for (let n = Math.min(3, words.length); n > 0; n--) {
+    const name = words.slice(0, n).join(" ");
+    if (Object.hasOwn(COMMANDS, name)) return { name, entry: COMMANDS[name]!, rest: words.slice(n) };
+  }
+  return undefined;
+}

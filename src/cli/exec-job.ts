@@ -44,6 +44,9 @@ export class ExecError extends Error {
 
 const SESSION_TTL = "15s";
 const RENEW_EVERY_MS = 5_000;
+/** An election takes seconds; the session lives through it. */
+const READ_RETRIES = 40;
+const READ_RETRY_PAUSE_MS = 250;
 /** Bytes of a job in the KV store (its values' limit, less the envelope). */
 export const EXEC_SCRIPT_BYTES_MAX = 380 * 1024;
 
@@ -174,9 +177,11 @@ async function* collect(
     } catch (error) {
       if (error instanceof ExecError || signal.aborted) throw error;
       // No leader for a moment: the session lives through it, so does the job.
-      if (++failures > 20) throw error;
+      if (++failures > READ_RETRIES) throw error;
       index = 0n;
-      await sleep(clock, 250, { signal });
+      // Silence that is the servers' fault is not the nodes'.
+      lastNews = clock.now();
+      await sleep(clock, READ_RETRY_PAUSE_MS, { signal });
       continue;
     }
     const fresh = keys.filter((k) => !seen.has(k));
@@ -195,14 +200,14 @@ async function* collect(
           yield { kind: "ack", node: k.node };
           break;
         case "output": {
-          const bytes = await readValue(client, k.key, signal);
+          const bytes = await readValue(client, k.key, clock, signal);
           yield bytes.byteLength === 0
             ? { kind: "heartbeat", node: k.node }
             : { kind: "output", node: k.node, bytes };
           break;
         }
         case "exit": {
-          const text = Buffer.from(await readValue(client, k.key, signal)).toString("utf8");
+          const text = Buffer.from(await readValue(client, k.key, clock, signal)).toString("utf8");
           exited.add(k.node);
           yield { kind: "exit", node: k.node, code: /^-?\d+$/.test(text) ? Number(text) : 255 };
           break;
@@ -229,8 +234,20 @@ export function parseKey(key: string, root: string): ParsedKey {
   return { kind: m[2] !== undefined ? "ack" : m[3] !== undefined ? "exit" : "output", key, node: m[1]! };
 }
 
-async function readValue(client: TribuneClient, key: string, signal: AbortSignal): Promise<Uint8Array> {
-  return (await client.kv.raw(key, { signal })) ?? new Uint8Array();
+async function readValue(
+  client: TribuneClient,
+  key: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  for (let failures = 0; ; failures++) {
+    try {
+      return (await client.kv.raw(key, { signal })) ?? new Uint8Array();
+    } catch (error) {
+      if (signal.aborted || failures >= READ_RETRIES) throw error;
+      await sleep(clock, READ_RETRY_PAUSE_MS, { signal });
+    }
+  }
 }
 
 /** The session's end removes the keys that it holds; the tree's removal what others wrote late. */

@@ -1,12 +1,22 @@
 /** Picks the command of a command line, parses its flags, runs it. Exit codes and texts observed in Consul 1.8.7. */
 import { type Command, EXIT, type Invocation, type Io } from "./command.ts";
-import { COMMANDS, type CommandEntry } from "./commands.ts";
+import { COMMANDS, type CommandEntry, find } from "./commands.ts";
 import { goListing, parseFlags } from "./flags.ts";
 import { flagSections, nameList, wrap } from "./help.ts";
 
 /** The exit code. Never rejects for what a user can do wrong. */
 export async function runCli(words: readonly string[], io: Io): Promise<number> {
+  if (io.env["COMP_LINE"] !== undefined) {
+    const { complete } = await import("./completion.ts");
+    for (const candidate of await complete(io.env["COMP_LINE"], Number(io.env["COMP_POINT"])))
+      io.out(`${candidate}\n`);
+    return EXIT.ok;
+  }
   const [first] = words;
+  if (first !== undefined && /^--?autocomplete-(un)?install$/.test(first)) {
+    const { installCompletion } = await import("./completion.ts");
+    return installCompletion(io, !first.endsWith("-uninstall"));
+  }
   if (first === undefined) {
     io.err(`${topHelp(io.program)}\n\n`);
     return EXIT.usage;
@@ -30,17 +40,6 @@ export async function runCli(words: readonly string[], io: Io): Promise<number> 
   return asked ? EXIT.ok : EXIT.error;
 }
 
-/** The longest command that the words name. */
-export function find(
-  words: readonly string[],
-): { readonly name: string; readonly entry: CommandEntry; readonly rest: readonly string[] } | undefined {
-  for (let n = Math.min(3, words.length); n > 0; n--) {
-    const name = words.slice(0, n).join(" ");
-    if (Object.hasOwn(COMMANDS, name)) return { name, entry: COMMANDS[name]!, rest: words.slice(n) };
-  }
-  return undefined;
-}
-
 async function runCommand(entry: CommandEntry, words: readonly string[], io: Io): Promise<number> {
   const { command } = await entry.load!();
   const parsed = parseFlags(words, command.groups);
@@ -60,6 +59,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[], io: Io)
         print: (line) => io.out(`${line}\n`),
         complain: (line) => io.err(`${line}\n`),
         help,
+        dispatch: (other) => runCli(other, io),
       };
       return command.run(call);
     }

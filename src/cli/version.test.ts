@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { TRIBUNE_VERSION } from "../version.ts";
+import { TRIBUNE_VERSION } from "../agent/version.ts";
 import { cli } from "./testing.ts";
 
 test("version: our name, and Consul's form when called consul", async () => {

@@ -1,5 +1,4 @@
-import { COMPATIBLE_VERSION } from "../agent/version.ts";
-import { TRIBUNE_VERSION } from "../version.ts";
+import { COMPATIBLE_VERSION, TRIBUNE_VERSION } from "../agent/version.ts";
 import { type Command, EXIT } from "./command.ts";
 
 /** Lowest and highest protocol versions, as Consul's second line names them. */
