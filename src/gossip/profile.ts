@@ -4,6 +4,8 @@
  * configuration pages (gossip_lan, gossip_wan).
  */
 
+import { GossipError } from "./errors.ts";
+
 /** Times in milliseconds, factors and counts without unit. */
 export interface GossipTimings {
   readonly probeIntervalMs: number;
@@ -123,3 +125,21 @@ export const DEV_TIMINGS: Partial<GossipTimings> = {
   suspicionMult: 3,
   gossipIntervalMs: 100,
 };
+
+/** A profile's timings with single ones replaced. Throws {@link GossipError} for a name that is none. */
+export function timingsOf(
+  profile: keyof typeof profileTimings,
+  overrides: Readonly<Partial<Record<string, number>>>,
+): GossipTimings {
+  const base = profileTimings[profile];
+  const out: Record<string, number> = { ...base };
+  for (const [key, value] of Object.entries(overrides)) {
+    if (!Object.hasOwn(base, key))
+      throw new GossipError(`unknown gossip timing "${key}": known are ${Object.keys(base).join(", ")}`);
+    if (value === undefined) continue;
+    if (!(value >= 0)) throw new GossipError(`gossip timing ${key} is ${value}: want a number from 0 on`);
+    out[key] = value;
+  }
+  // Checked above: every key of GossipTimings is there and nothing else.
+  return out as unknown as GossipTimings;
+}

@@ -49,7 +49,23 @@ for (const [pattern, text, matches] of cases)
     assert.equal(compiled(text), matches);
   });
 
-const refused = ["(", ")", "a**", "[b-a]", "\\1", "(?=a)", "(?<!a)", "x{1001}", "[[:nope:]]", "\\p{Nope}", "*a", "[a", "\\", "(?P<>a)", "((a{500}){500}){500}"];
+const refused = [
+  "(",
+  ")",
+  "a**",
+  "[b-a]",
+  "\\1",
+  "(?=a)",
+  "(?<!a)",
+  "x{1001}",
+  "[[:nope:]]",
+  "\\p{Nope}",
+  "*a",
+  "[a",
+  "\\",
+  "(?P<>a)",
+  "((a{500}){500}){500}",
+];
 for (const pattern of refused)
   test(`re2: /${pattern}/ is refused`, () => assert.equal(compileRe2(pattern), undefined));
 

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { profileTimings, serfLan, serfLocal, serfWan } from "../profile.ts";
+import { profileTimings, serfLan, serfLocal, serfWan, timingsOf } from "../profile.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import {
   pushPullDelayMs,
@@ -75,4 +75,13 @@ test("profiles: Consul's overrides", () => {
   assert.equal(profileTimings.lan.reconnectTimeoutMs, 72 * 3_600_000);
   assert.equal(profileTimings.lan.leavePropagateDelayMs, 3000);
   assert.equal(serfLan.leavePropagateDelayMs, 1000);
+});
+
+test("profiles: single timings are replaced, misspelt ones refused", () => {
+  assert.equal(timingsOf("lan", { probeIntervalMs: 7 }).probeIntervalMs, 7);
+  assert.equal(timingsOf("lan", { probeIntervalMs: 7 }).gossipIntervalMs, 200);
+  assert.throws(() => timingsOf("lan", { probeInterval: 7 }), {
+    message: /unknown gossip timing "probeInterval"/,
+  });
+  assert.throws(() => timingsOf("lan", { probeIntervalMs: Number.NaN }), { name: "GossipError" });
 });

@@ -49,8 +49,8 @@ export function runKeyOperation(
               numErr++;
             } else if (answer.Message !== "") messages.set(from, answer.Message);
             for (const k of answer.Keys ?? []) keys.set(k, (keys.get(k) ?? 0) + 1);
-            if (answer.PrimaryKey !== "")
-              primaryKeys.set(answer.PrimaryKey, (primaryKeys.get(answer.PrimaryKey) ?? 0) + 1);
+            // A node without one, or asked for something else, counts under "" (observed in Consul 1.8.7).
+            primaryKeys.set(answer.PrimaryKey, (primaryKeys.get(answer.PrimaryKey) ?? 0) + 1);
           }
           if (numResp >= options.nodes) asked.close();
         },

@@ -28,7 +28,7 @@ import { type WireOptions, wireOverhead } from "../memberlist/packet.ts";
 import { Keyring } from "../memberlist/security.ts";
 import { SocketTransport } from "../memberlist/socket-transport.ts";
 import type { Transport } from "../memberlist/transport.ts";
-import { type GossipTimings, profileTimings } from "../profile.ts";
+import { type GossipTimings, timingsOf } from "../profile.ts";
 import { Coalescer } from "./coalesce.ts";
 import type { SerfContext, SerfEffect } from "./context.ts";
 import { InternalQueries, isInternalQuery } from "./internal-queries.ts";
@@ -89,7 +89,10 @@ class Pool implements SerfPool {
     this.#options = options;
     this.#ports = ports;
     this.#log = ports.log.named("serf");
-    this.#timings = timingsOf(options);
+    this.#timings = timingsOf(options.profile, {
+      ...options.timings,
+      ...(options.reconnectTimeoutMs === undefined ? {} : { reconnectTimeoutMs: options.reconnectTimeoutMs }),
+    });
     this.#meta = encodeTags(options.tags);
     this.#keyring = new Keyring(options.keys ?? []);
     const wire: WireOptions = {
@@ -496,16 +499,4 @@ class Pool implements SerfPool {
     this.#handlers.add(handler);
     return () => this.#handlers.delete(handler);
   }
-}
-
-function timingsOf(options: SerfPoolOptions): GossipTimings {
-  const base = profileTimings[options.profile];
-  const out: Record<string, number> = { ...base };
-  for (const [key, value] of Object.entries(options.timings ?? {})) {
-    if (!Object.hasOwn(base, key)) throw new GossipError(`unknown gossip timing "${key}"`);
-    if (value !== undefined) out[key] = value;
-  }
-  if (options.reconnectTimeoutMs !== undefined) out["reconnectTimeoutMs"] = options.reconnectTimeoutMs;
-  // Checked above: every key of GossipTimings is there and nothing else.
-  return out as unknown as GossipTimings;
 }
