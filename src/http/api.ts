@@ -6,6 +6,7 @@ import { catalogRoutes } from "./catalog.ts";
 import { configEntryRoutes } from "./config-entry.ts";
 import { connectRoutes } from "./connect.ts";
 import { coordinateRoutes } from "./coordinate.ts";
+import { descriptionRoutes } from "./description.ts";
 import { eventRoutes } from "./event.ts";
 import { healthRoutes } from "./health.ts";
 import { kvRoutes } from "./kv.ts";
@@ -18,7 +19,7 @@ import { statusRoutes } from "./status.ts";
 import { txnRoutes } from "./txn.ts";
 import { uiRoutes } from "./ui.ts";
 
-export const apiRoutes: readonly Route[] = [
+const families: readonly Route[] = [
   ...aclRoutes,
   ...agentRoutes,
   ...agentServiceRoutes,
@@ -37,3 +38,5 @@ export const apiRoutes: readonly Route[] = [
   ...txnRoutes,
   ...uiRoutes,
 ];
+
+export const apiRoutes: readonly Route[] = [...families, ...descriptionRoutes(families)];
