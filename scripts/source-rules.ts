@@ -9,7 +9,13 @@ import type { SourceFile } from "./import-graph.ts";
  * no sockets, no files, no waiting.
  */
 export const isCore = (path: string): boolean =>
-  path.startsWith("src/") && !path.endsWith(".test.ts") && /(^|\/)([a-z-]+-)?core(\/|\.ts$)/.test(path);
+  path.startsWith("src/") &&
+  !path.endsWith(".test.ts") &&
+  (/(^|\/)([a-z-]+-)?core(\/|\.ts$)/.test(path) || GOSSIP_CORE.test(path));
+
+/** All of gossip but its drivers: the pools, the transports, the snapshot's writer. */
+const GOSSIP_CORE =
+  /^src\/gossip\/([a-z-]+\.ts|coordinate\/|serf\/(?!pool\.ts|snapshot-writer\.ts)|memberlist\/(?!memberlist\.ts|socket-transport\.ts|transport-suite\.ts))/;
 
 const BANNED_IN_CORES: readonly (readonly [RegExp, string])[] = [
   [
