@@ -15,7 +15,7 @@ import { satisfiesMeta } from "../state/service-query.ts";
 import { CommandError } from "../state/write-txn.ts";
 import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./dispatcher.ts";
-import { errorText, InvalidRequestError, ServerError } from "./errors.ts";
+import { errorText, ServerError } from "./errors.ts";
 import { compileFilter, filterList } from "./filter/apply.ts";
 import { nodeSelectable, serviceNodeSelectable, serviceSelectable } from "./filter/selectable.ts";
 import { nearestFirst } from "./nearness.ts";
@@ -137,14 +137,12 @@ export function catalogEndpoints(core: ServerCore) {
         }),
       );
     },
-    "Catalog.GatewayServices": (request, call) => {
-      if (request.ServiceName === "") throw new InvalidRequestError("Must provide gateway name");
-      return core.read(
+    "Catalog.GatewayServices": (request, call) =>
+      core.read(
         request,
         call,
         (view) => gatewayServices(view, request.ServiceName),
         (all) => ({ Services: orNil(all) }),
-      );
-    },
+      ),
   } satisfies Partial<Handlers>;
 }

@@ -20,7 +20,6 @@ const refusals: Readonly<Record<string, RegExp>> = {
   "Catalog.ServiceNodes": /^Must provide service name$/,
   "Catalog.NodeServices": /^Must provide node$/,
   "Catalog.NodeServiceList": /^Must provide node$/,
-  "Catalog.GatewayServices": /^Must provide gateway name$/,
   "Health.ServiceNodes": /^Must provide service name$/,
   "KVS.Apply": /^Must provide key$/,
   "Session.Apply": /^Invalid Session operation ''$/,

@@ -74,7 +74,7 @@ export function preparedQueryEndpoints(core: ServerCore) {
     ).value;
     return {
       Service,
-      Nodes: shuffled(core.random, selectNodes(query.Service, found)),
+      Nodes: found.length === 0 ? null : shuffled(core.random, selectNodes(query.Service, found)),
       DNS: query.DNS,
       Datacenter: core.options.datacenter,
       Failovers: 0,
@@ -102,7 +102,11 @@ export function preparedQueryEndpoints(core: ServerCore) {
   }
 
   /** Nearest first; the asking node itself at the very front when it is near it. */
-  function byDistance(source: QuerySource, nodes: readonly CheckServiceNode[]): readonly CheckServiceNode[] {
+  function byDistance(
+    source: QuerySource,
+    nodes: readonly CheckServiceNode[] | null,
+  ): readonly CheckServiceNode[] | null {
+    if (nodes === null) return null;
     const sorted = [...(nearestFirst(core, source, nodes, (n) => n.Node?.Node ?? "") ?? [])];
     if (source.Node === "" || source.Datacenter !== core.options.datacenter) return sorted;
     const at = sorted.slice(0, LOCAL_SEARCH_DEPTH).findIndex((n) => n.Node?.Node === source.Node);
@@ -197,7 +201,7 @@ export function preparedQueryEndpoints(core: ServerCore) {
       core.metrics.count("prepared-query.execute");
       const query = resolve(request.QueryIDOrName, request.Agent);
       const reply = execute(query, request.Connect);
-      const Nodes = limited(byDistance(sourceOf(request, query), reply.Nodes ?? []), request.Limit);
+      const Nodes = limited(byDistance(sourceOf(request, query), reply.Nodes), request.Limit);
       if (Nodes !== null && Nodes.length > 0) return { ...reply, Nodes };
       return failover(request, query, { ...reply, Nodes }, call);
     },

@@ -93,7 +93,10 @@ for (const [name, given, message] of refused)
 test("defaults: IDs from names, types from definitions, the single check among the others", () => {
   const given = request({
     Service: NodeService.make({ Service: "web" }),
-    Check: HealthCheck.make({ Name: "one", Definition: HealthCheckDefinition.make({ TCP: "x:1" }) }),
+    Check: HealthCheck.make({
+      Name: "one",
+      Definition: HealthCheckDefinition.make({ TCP: "x:1", Interval: 1n }),
+    }),
     Checks: [HealthCheck.make({ Node: "other", CheckID: "two", Name: "n", Type: "ttl" }), null],
   });
   const logged = normalizeRegister(given);
@@ -130,15 +133,16 @@ for (const [address, wanted] of [
   test(`isAnyAddress ${address || "(empty)"}`, () => assert.equal(isAnyAddress(address), wanted));
 
 const types: readonly [Partial<HealthCheckDefinition>, string][] = [
-  [{ HTTP: "http://x" }, "http"],
+  [{ HTTP: "http://x", Interval: 1n }, "http"],
+  [{ HTTP: "http://x" }, ""],
   [{ TTL: 1n }, "ttl"],
-  [{ TCP: "x:1" }, "tcp"],
-  [{ GRPC: "x" }, "grpc"],
-  [{ DockerContainerID: "c", ScriptArgs: ["x"] }, "docker"],
+  [{ TCP: "x:1", Interval: 1n }, "tcp"],
+  [{ GRPC: "x", Interval: 1n }, "grpc"],
+  [{ DockerContainerID: "c", ScriptArgs: ["x"], Interval: 1n }, "docker"],
   [{ ScriptArgs: ["x"] }, "script"],
   [{ AliasService: "x" }, "alias"],
   [{}, ""],
 ];
 for (const [d, wanted] of types)
-  test(`checkType ${wanted || "(none)"}`, () =>
+  test(`checkType ${wanted || "(none)"} of ${Object.keys(d).join()}`, () =>
     assert.equal(checkType(HealthCheckDefinition.make(d)), wanted));

@@ -156,15 +156,17 @@ export function normalizeService(service: NodeService): NodeService {
   return ID === service.ID ? service : { ...service, ID };
 }
 
-/** The kind of a check, read off its definition. */
+/** The kind of a check, read off its definition: one that would not run is of none (observed in Consul 1.8.7). */
 export function checkType(d: HealthCheckDefinition): string {
-  if (d.HTTP !== "") return "http";
-  if (d.TTL !== 0n) return "ttl";
-  if (d.TCP !== "") return "tcp";
-  if (d.GRPC !== "") return "grpc";
-  if (d.DockerContainerID !== "") return "docker";
-  if ((d.ScriptArgs ?? []).length > 0) return "script";
+  const repeats = d.Interval > 0n;
+  const runs = (d.ScriptArgs ?? []).length > 0;
+  if (d.GRPC !== "" && repeats) return "grpc";
+  if (d.HTTP !== "" && repeats) return "http";
+  if (d.TTL > 0n) return "ttl";
+  if (d.TCP !== "" && repeats) return "tcp";
   if (d.AliasNode !== "" || d.AliasService !== "") return "alias";
+  if (runs && d.DockerContainerID !== "" && repeats) return "docker";
+  if (runs) return "script";
   return "";
 }
 

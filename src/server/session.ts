@@ -11,18 +11,22 @@ import { checkSessionTtl } from "./session-timers.ts";
 /** Session asked for; old callers send the ID in `Session`. */
 function idOf(request: SessionSpecificRequest): string {
   const id = request.SessionID === "" ? request.Session : request.SessionID;
-  if (id.length !== UUID_CHARS)
-    throw new InvalidRequestError("failed session lookup: index error: UUID must be 36 characters");
+  checkUuid(id);
   return id;
 }
 
 const UUID_CHARS = 36;
+function checkUuid(id: string): void {
+  if (id.length !== UUID_CHARS)
+    throw new InvalidRequestError("failed session lookup: index error: UUID must be 36 characters");
+}
 
 export function sessionEndpoints(core: ServerCore) {
   /** The request as it is logged. Throws what the original refuses. */
   function normalize(request: SessionRequest): SessionRequest {
     const { Op, Session: session } = request;
     if (session.ID === "" && Op === "destroy") throw new InvalidRequestError("Must provide ID");
+    if (Op === "destroy") checkUuid(session.ID);
     if (session.Node === "" && Op === "create") throw new InvalidRequestError("Must provide Node");
     const Behavior = session.Behavior === "" ? "release" : session.Behavior;
     if (Behavior !== "release" && Behavior !== "delete")

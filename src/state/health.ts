@@ -107,7 +107,12 @@ export function withHealth(view: StateView, rows: readonly ServiceRow[]): CheckS
     };
     checksByService.tree.scan(keyOf(node, "", ""), collect);
     checksByService.tree.scan(keyOf(node, lower(row.Service.ID), ""), collect);
-    out.push({ Node: nodes.get(node) ?? null, Service: row.Service, Checks });
+    // No checks are nil, not an empty list (observed in Consul 1.8.7).
+    out.push({
+      Node: nodes.get(node) ?? null,
+      Service: row.Service,
+      Checks: Checks.length === 0 ? null : Checks,
+    });
   }
   return out;
 }

@@ -65,7 +65,8 @@ function runOps(tx: WriteTxn, context: WriteContext, ops: readonly (TxnOp | null
     }
   }
   if (errors.length > 0) throw new TxnRefused(errors);
-  return { Results: Results.length === 0 ? null : Results, Errors: null };
+  // Without results an empty list, not nil (observed).
+  return { Results, Errors: null };
 }
 
 function runOp(tx: WriteTxn, context: WriteContext, op: TxnOp | null): readonly TxnResult[] {
