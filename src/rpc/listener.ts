@@ -150,19 +150,18 @@ class Listener implements RpcListener {
     const timer = this.#clock.timer(this.#options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_DEFAULT_MS, () =>
       socket.destroy(),
     );
+    // The peer may end before it has said what it wants.
+    const onEnd = (): void => void socket.destroy();
     const onReadable = (): void => {
       const first = connection.read(1) as Buffer | null;
-      if (first === null) {
-        // Readable without bytes: the peer ended before it said what it wanted.
-        if (connection.readableEnded || (connection as Socket).readyState === "writeOnly") socket.destroy();
-        return;
-      }
+      if (first === null) return;
       timer.cancel();
       connection.off("readable", onReadable);
+      connection.off("end", onEnd);
       this.#begin(first[0]!, connection, socket, inTls);
     };
     connection.on("readable", onReadable);
-    connection.once("end", () => timer.cancel());
+    connection.on("end", onEnd);
     socket.once("close", () => timer.cancel());
     // A connection accepted while paused starts reading when asked for bytes.
     onReadable();

@@ -13,6 +13,7 @@ import { type LogFields, type Logger, silentLogger } from "../ports/log.ts";
 import { noMetrics } from "../ports/metrics.ts";
 import { seededRandom } from "../ports/random.ts";
 import { MsgpackWriter } from "../wire/msgpack.ts";
+import { encode } from "../wire/schema.ts";
 import { MsgpackSplitter } from "../wire/value-splitter.ts";
 import { MethodMissingError, RpcConnectionError, RpcRemoteError, RpcTimeoutError } from "./errors.ts";
 import {
@@ -447,6 +448,15 @@ test("with TLS demanded, plain kinds are closed; TLS inside TLS is refused", asy
   assert.equal(refused!.error, "rpc: can't find service Status.Leader");
 });
 
+test("ended before a byte was said: forgotten", async (t) => {
+  const { address, listener } = await rig(t, async () => "");
+  const socket = await open(t, address, []);
+  await until("the connection", () => listener.connectionCount === 1);
+  socket.end();
+  socket.resume();
+  await until("the server to forget it", () => listener.connectionCount === 0);
+});
+
 test("nothing said within the handshake time: closed", async (t) => {
   const { address, listener } = await rig(t, async () => "", { listener: { handshakeTimeoutMs: 30 } });
   await closed(await open(t, address, []));
@@ -550,6 +560,34 @@ test("snapshots stream both ways", async (t) => {
   assert.ok(archive.equals(restored));
   const refused = await pool.snapshot(address, SnapshotRequest.make({ Datacenter: "dc9" }), undefined);
   assert.equal(refused.response.Error, "No path to datacenter");
+});
+
+test("snapshot connections that end early, or are refused, are forgotten", async (t) => {
+  const { address, listener } = await rig(t, async () => "", {
+    handlers: {
+      snapshot: async () => {
+        throw new Error("No cluster leader");
+      },
+    },
+  });
+  const head = encode(SnapshotRequest, SnapshotRequest.make({ Datacenter: "dc1", Op: 1 }));
+  for (const bytes of [
+    Buffer.of(5),
+    Buffer.of(5, 0x84),
+    Buffer.of(5, 0xc1),
+    Buffer.concat([Buffer.of(5), head]),
+    Buffer.concat([Buffer.of(5), head, Buffer.alloc(500_000)]),
+  ]) {
+    for (const how of ["end", "destroy"] as const) {
+      const socket = await open(t, address, []);
+      for (const b of bytes.subarray(0, 60)) socket.write(Buffer.of(b));
+      socket.write(bytes.subarray(60));
+      await new Promise((r) => setImmediate(r));
+      socket[how]();
+      socket.resume();
+    }
+  }
+  await until("the connections to end", () => listener.connectionCount === 0);
 });
 
 test("a server that talks nonsense gives typed errors", async (t) => {

@@ -2,7 +2,6 @@
  * Snapshot streams (connection kind 0x05): a request map, the archive's bytes when restoring, end of that direction; then a
  * response map and, when saving, the archive's bytes. Observed in Consul 1.8.7.
  */
-import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { SnapshotRequest, SnapshotResponse } from "../model/operator.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -33,6 +32,17 @@ export type SnapshotService = (
 /** After the last byte the dialer may take this long to read it and close. */
 const LINGER_MS = 30_000;
 
+/** Resolves at the first of `events`. No listener stays behind: one for "readable" would keep the stream from flowing. */
+function nextOf(connection: Duplex, events: readonly string[]): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      for (const event of events) connection.off(event, done);
+      resolve();
+    };
+    for (const event of events) connection.on(event, done);
+  });
+}
+
 /** Reads one value from the front of a connection; what follows it stays, first, in `rest`. */
 async function readHead<T>(
   connection: Duplex,
@@ -43,7 +53,7 @@ async function readHead<T>(
     const chunk = connection.read() as Buffer | null;
     if (chunk === null) {
       if (connection.readableEnded || connection.destroyed) throw new RpcConnectionError("call", "EOF");
-      await Promise.race([once(connection, "readable"), once(connection, "end"), once(connection, "close")]);
+      await nextOf(connection, ["readable", "end", "close"]);
       continue;
     }
     const known = splitter.heldBytes;
@@ -94,7 +104,7 @@ async function writeAll(
   for await (const chunk of stream) {
     touch();
     if (connection.destroyed) throw new RpcConnectionError("call", "EOF");
-    if (!connection.write(chunk)) await Promise.race([once(connection, "drain"), once(connection, "close")]);
+    if (!connection.write(chunk)) await nextOf(connection, ["drain", "close"]);
   }
 }
 
