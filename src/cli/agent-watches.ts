@@ -220,7 +220,7 @@ function send(url: string, call: HttpCall): Promise<{ readonly status: number; r
     const request = (target.protocol === "https:" ? httpsRequest : httpRequest)(target, {
       method: call.method,
       headers: { ...call.headers, "Content-Length": Buffer.byteLength(call.body) },
-      signal: AbortSignal.any([call.signal, AbortSignal.timeout(call.timeoutMs)]),
+      signal: AbortSignal.any([call.signal, AbortSignal.timeout(Math.ceil(call.timeoutMs))]),
       rejectUnauthorized: call.verify,
     });
     request.on("error", reject);

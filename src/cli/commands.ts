@@ -40,6 +40,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     synopsis: "Checks configuration files (0.6 form of validate)",
     load: () => import("./configtest.ts"),
   },
+  debug: { synopsis: "Records what an agent does, for later", load: () => import("./debug.ts") },
   event: { synopsis: "Fires a user event", load: () => import("./event.ts") },
   exec: { synopsis: "Runs a command on nodes of the cluster", load: () => import("./exec.ts") },
   "force-leave": {
@@ -121,6 +122,14 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     synopsis: "Saves the servers' state to a file",
     load: () => import("./snapshot-save.ts"),
   },
+  tls: {
+    synopsis: "Makes authorities and certificates",
+    group: "Makes the certificates for TLS between agents.",
+  },
+  "tls ca": { synopsis: "Makes an authority", group: "Makes a certificate authority." },
+  "tls ca create": { synopsis: "Makes a certificate authority", load: () => import("./tls-ca-create.ts") },
+  "tls cert": { synopsis: "Makes certificates", group: "Makes certificates." },
+  "tls cert create": { synopsis: "Makes a certificate", load: () => import("./tls-cert-create.ts") },
   validate: { synopsis: "Checks configuration files", load: () => import("./validate.ts") },
   version: { synopsis: "Shows the program's version", load: () => import("./version.ts") },
   watch: { synopsis: "Watches for changes and tells a program", load: () => import("./watch.ts") },

@@ -66,7 +66,7 @@ export class LockHolder {
   async acquire(): Promise<{ readonly lost: Promise<void> } | undefined> {
     const { signal, timeoutMs, sessionName } = this.#options;
     const limits = [signal, this.#stopped.signal];
-    if (timeoutMs > 0) limits.push(AbortSignal.timeout(timeoutMs));
+    if (timeoutMs > 0) limits.push(AbortSignal.timeout(Math.ceil(timeoutMs)));
     const until = AbortSignal.any(limits);
     this.#session = await this.#client.session.create({ Name: sessionName, TTL: SESSION_TTL });
     const sessionLost = this.#keepSession();
