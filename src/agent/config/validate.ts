@@ -1,5 +1,4 @@
 /** Rules about a whole configuration, in the order in which Consul 1.8.7 applies them, with its texts; then the warnings. */
-import { existsSync } from "node:fs";
 import { parseLogLevel } from "../../ports/log.ts";
 import { metaError } from "../service-definition.ts";
 import { clashes, type Listeners } from "./addresses.ts";
@@ -52,7 +51,7 @@ function names(c: MergedConfig, { config, issues, host }: ValidationInput): void
     }
     if (kind !== undefined && kind !== "directory")
       issues.add(`data_dir ${JSON.stringify(dataDir)} is not a directory`, "data_dir");
-    if (config.server && kind === "directory" && existsSync(`${dataDir}/mdb`))
+    if (config.server && kind === "directory" && exists(host, `${dataDir}/mdb`))
       issues.add(
         `CRITICAL: Deprecated data folder found at ${JSON.stringify(`${dataDir}/mdb`)}!\nTribune will refuse to boot with this directory present.\nIt was written by Consul 0.5 or older; move it away and restore the data from a snapshot.`,
         "data_dir",
@@ -82,6 +81,15 @@ function names(c: MergedConfig, { config, issues, host }: ValidationInput): void
     );
   const meta = metaError(config.nodeMeta);
   if (meta !== undefined) issues.add(`node_meta invalid: ${meta}`, "node_meta");
+}
+
+function exists({ files }: ConfigHost, path: string): boolean {
+  try {
+    files.stat(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function servers(c: MergedConfig, { config, flags, issues }: ValidationInput): void {
