@@ -1,4 +1,5 @@
 /** One simulated run: a cluster, its clients and its faults, all drawn from one seed; then peace, in which it must converge. */
+import { AssertionError } from "node:assert/strict";
 import { type Logger, silentLogger } from "../../src/ports/log.ts";
 import { seededRandom } from "../../src/ports/random.ts";
 import { type RaftServer, SUFFRAGE } from "../../src/raft/contract.ts";
@@ -115,8 +116,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
     await converge(world, clients, until);
     clients.check();
   } catch (error) {
-    if (!(error instanceof Violation)) throw error;
-    violation = error;
+    // The core's own assertions are promises too.
+    if (error instanceof AssertionError) violation = new Violation(`assertion: ${error.message}`);
+    else if (error instanceof Violation) violation = error;
+    else throw error;
   }
   const digests = servers
     .map((s) => `${s.fsm.digest.toString(16)}@${s.driver?.appliedIndex ?? "-"}`)

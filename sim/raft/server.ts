@@ -73,7 +73,11 @@ export class SimServer {
 
   /** Runs `work` for the present life: never after a crash, later during a pause. */
   guarded(work: () => void): () => void {
-    const life = this.#life;
+    return this.#guardedFor(this.#life, work);
+  }
+
+  /** What a driver does belongs to its own life, also when one of its promises goes on after a crash. */
+  #guardedFor(life: number, work: () => void): () => void {
     const run = (): void => {
       if (life !== this.#life) return;
       if (this.#paused !== undefined) this.#paused.push(run);
@@ -85,13 +89,14 @@ export class SimServer {
   start(): void {
     if (this.#driver !== undefined) return;
     const world = this.#world;
+    const life = this.#life;
     const later = (delayMs: number, work: () => void): void => {
-      world.clock.timer(delayMs, this.guarded(work));
+      world.clock.timer(delayMs, this.#guardedFor(life, work));
     };
     const clock: Clock = {
       now: () => world.clock.now() * this.rate,
       wall: () => world.clock.wall(),
-      timer: (delayMs, fire): Timer => world.clock.timer(delayMs / this.rate, this.guarded(fire)),
+      timer: (delayMs, fire): Timer => world.clock.timer(delayMs / this.rate, this.#guardedFor(life, fire)),
     };
     this.fsm = new KvFsm(this.self.id, world.checker, () => this.#driver?.core?.state.term ?? 0);
     const driver = new RaftDriver(
@@ -111,7 +116,7 @@ export class SimServer {
         metrics: noMetrics,
         store: new SimLogStore(this.disk, later),
         snapshots: new SimSnapshotStore(this.disk, later, () => world.clock.wall()),
-        transport: this.#transport(later),
+        transport: this.#transport(life, later),
         fsm: this.fsm,
         defer: (work) => later(0, work),
         ...(world.makeCore === undefined ? {} : { makeCore: world.makeCore }),
@@ -119,7 +124,7 @@ export class SimServer {
     );
     this.#driver = driver;
     driver.onRole(({ role }) => {
-      if (role !== "leader") return;
+      if (role !== "leader" || life !== this.#life) return;
       world.checker.onLeader(this.self.id, driver.core!.state);
       world.onLeader(this);
     });
@@ -145,7 +150,7 @@ export class SimServer {
     for (const run of waiting ?? []) run();
   }
 
-  #transport(later: (delayMs: number, work: () => void) => void): RaftTransport {
+  #transport(life: number, later: (delayMs: number, work: () => void) => void): RaftTransport {
     const { network, servers } = this.#world;
     const exchange = (
       to: RaftServer,
@@ -154,8 +159,8 @@ export class SimServer {
       done: (error: Error | undefined, response: RaftResponse | undefined) => void,
     ): void => {
       let answered = false;
-      // An answer belongs to the life that asked.
-      const asker = this.#life;
+      // A zombie says nothing, and an answer belongs to the life that asked.
+      if (life !== this.#life) return;
       const once = (error: Error | undefined, response: RaftResponse | undefined): void => {
         if (answered) return;
         answered = true;
@@ -169,13 +174,11 @@ export class SimServer {
       network.send(this.self.id, target.self.id, () =>
         target.guarded(() => {
           if (request.kind === "pre-vote" && oldPeers.has(target.self.id)) {
-            if (asker === this.#life)
-              this.guarded(() => once(new NoAnswerError("closed", true), undefined))();
+            this.#guardedFor(life, () => once(new NoAnswerError("closed", true), undefined))();
             return;
           }
           target.driver?.receive(sent, body, (answer) => {
-            if (asker !== this.#life) return;
-            const deliver = this.guarded(() =>
+            const deliver = this.#guardedFor(life, () =>
               answer instanceof Error
                 ? once(answer, undefined)
                 : once(

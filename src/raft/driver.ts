@@ -379,6 +379,9 @@ export class RaftDriver {
     this.#writing = batch;
     const generation = this.#generation;
     const started = this.#ports.clock.now();
+    let entries = 0;
+    for (const op of batch.ops) if (op.kind === "append") entries += op.entries.length;
+    if (entries > 0) this.#ports.metrics.sample("raft.leader.dispatchNumLogs", entries);
     this.#ports.store.write(batch, (error) => {
       if (generation !== this.#generation) return;
       if (error !== undefined) return this.#storageFailed(error);
@@ -404,7 +407,17 @@ export class RaftDriver {
       this.#timerAt = Number.POSITIVE_INFINITY;
       this.#timer = undefined;
       this.#step({ kind: "tick" });
+      this.#sampleContacts();
     });
+  }
+
+  /** How long ago each follower answered last, as the original tells it with each look at its lease. */
+  #sampleContacts(): void {
+    const lead = this.#core?.state.lead;
+    if (lead === undefined) return;
+    const now = this.#ports.clock.now();
+    for (const p of lead.progress.values())
+      if (p.contactAt !== undefined) this.#ports.metrics.sample("raft.leader.lastContact", now - p.contactAt);
   }
 
   #run(effect: Effect): void {
@@ -480,7 +493,14 @@ export class RaftDriver {
 
   #send(to: RaftServer, { lane, request }: Extract<Effect, { kind: "send" }>): void {
     const generation = this.#generation;
+    const { clock, metrics } = this.#ports;
+    const sentAt = clock.now();
     this.#ports.transport.send(to, lane, request, (error, response) => {
+      if (request.kind === "append" && response !== undefined)
+        metrics.sample(
+          `raft.replication.${lane === "heartbeat" ? "heartbeat" : "appendEntries.rpc"}.${to.id}`,
+          clock.now() - sentAt,
+        );
       if (generation !== this.#generation || this.#stopped) return;
       if (response !== undefined) return this.#step({ kind: "response", to, request, response });
       // A peer that answers "unexpected command" to a pre-vote has none; like one that hangs up on it.
@@ -554,6 +574,7 @@ export class RaftDriver {
     const started = this.#ports.clock.now();
     const before = this.#fsmIndex;
     this.#applying = true;
+    if (before < core.applicable) this.#ports.metrics.sample("raft.commitNumLogs", core.applicable - before);
     while (this.#fsmIndex < core.applicable) {
       const count = Math.min(APPLY_BATCH_MAX, core.applicable - this.#fsmIndex);
       const entries = core.state.log.slice(this.#fsmIndex + 1, count, APPEND_BYTES_MAX);

@@ -351,6 +351,25 @@ test("three servers on real sockets: elect, replicate, survive the leader, bring
   );
   await target.node.addVoter(removed.server.id, removed.server.address);
   await assert.rejects(target.node.addVoter("x", removed.server.address), /found duplicate address/);
+  const bytes = text("restored\n");
+  const meta = {
+    id: "x",
+    index: 1,
+    term: 1,
+    configuration: { servers: [] },
+    configurationIndex: 1,
+    size: bytes.length,
+  };
+  await target.node.restore(
+    meta,
+    (async function* () {
+      yield bytes;
+    })(),
+  );
+  await target.node.apply(text("after"));
+  await eventually("all hold the restored state", () =>
+    nodes.every((s) => s.fsm.items.join() === "restored,after"),
+  );
   await Promise.all(nodes.map((s) => s.stop()));
   assert.ok(readdirSync(join(folders[0]!, "raft")).includes("raft.sqlite"));
 });

@@ -48,9 +48,9 @@ export async function eventually(
 }
 
 export const FAST: Omit<RaftOptions, "id" | "address" | "dataDir"> = {
-  heartbeatTimeoutMs: 300,
-  electionTimeoutMs: 300,
-  leaderLeaseTimeoutMs: 250,
+  heartbeatTimeoutMs: 800,
+  electionTimeoutMs: 800,
+  leaderLeaseTimeoutMs: 700,
   commitTimeoutMs: 50,
   snapshotIntervalMs: 60_000,
   snapshotThreshold: 8192,
