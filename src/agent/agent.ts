@@ -272,7 +272,8 @@ class Agent implements RunningAgent {
     if (pool === undefined) throw new AgentError(500, "Must be a server to join WAN cluster");
     const name = options.wan ? "WAN" : "LAN";
     this.log.info(`(${name}) joining: [${addresses.join(" ")}]`);
-    const { joined, errors } = await pool.join(addresses);
+    // Events from before the join are not for this agent: a command of yesterday must not run now.
+    const { joined, errors } = await pool.join(addresses, { ignoreOld: true });
     const failure = errors.length === 0 ? undefined : multiErrorText(errors.map((e) => e.message));
     if (joined > 0 || failure === undefined) {
       this.log.info(`(${name}) joined: ${joined} Err: ${failure?.trim() ?? "<nil>"}`);
