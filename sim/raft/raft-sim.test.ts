@@ -22,9 +22,9 @@ const hunts: Readonly<
     { readonly danger: number; readonly servers: number; readonly from: number; readonly seedsMax: number }
   >
 > = {
-  "vote-twice": { danger: 0.25, servers: 5, from: 7, seedsMax: 100 },
-  "commit-old-term": { danger: 0.7, servers: 3, from: 569, seedsMax: 600 },
-  "acknowledge-before-fsync": { danger: 0.25, servers: 3, from: 36, seedsMax: 100 },
+  "vote-twice": { danger: 0.25, servers: 5, from: 14, seedsMax: 100 },
+  "commit-old-term": { danger: 0.7, servers: 3, from: 672, seedsMax: 600 },
+  "acknowledge-before-fsync": { danger: 0.25, servers: 3, from: 62, seedsMax: 100 },
   "skip-log-matching": { danger: 0.25, servers: 5, from: 1, seedsMax: 100 },
   "read-without-lease": { danger: 0.25, servers: 5, from: 1, seedsMax: 100 },
 };

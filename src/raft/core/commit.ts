@@ -1,9 +1,9 @@
 /** Moving the commit index, and what waits for it. */
 
 import { quorumOf } from "./configuration.ts";
-import { leaveLeadership } from "./leader.ts";
 import { continueChanges } from "./membership.ts";
 import { settleVerifies } from "./reads.ts";
+import { leaveLeadership } from "./roles.ts";
 import {
   announceRole,
   armElection,

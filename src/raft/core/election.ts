@@ -5,8 +5,9 @@
 
 import type { RaftServer } from "../contract.ts";
 import { quorumOf } from "./configuration.ts";
-import { becomeLeader, leaveLeadership } from "./leader.ts";
+import { becomeLeader } from "./leader.ts";
 import type { PreVoteRequest, PreVoteResponse, VoteRequest, VoteResponse } from "./messages.ts";
+import { becomeFollower } from "./roles.ts";
 import {
   adoptTerm,
   announceRole,
@@ -19,20 +20,6 @@ import {
   setLeader,
   voters,
 } from "./state.ts";
-
-/** Follower of `term` (own or higher). The leader, if known, is set by the caller. */
-export function becomeFollower(s: CoreState, term: number): void {
-  if (s.role === "leader") leaveLeadership(s);
-  const was = s.role;
-  if (term > s.term) adoptTerm(s, term);
-  s.role = "follower";
-  s.election = undefined;
-  if (was === "follower") return;
-  armElection(s, s.options.heartbeatTimeoutMs);
-  if (s.leader?.id === s.options.id) s.leader = undefined;
-  sayEntering(s);
-  announceRole(s);
-}
 
 /** The election time has come. */
 export function onElectionTimeout(s: CoreState): void {

@@ -2,8 +2,8 @@
 import { decodeConfiguration } from "../configuration-codec.ts";
 import { LOG_TYPE, type LogEntry } from "../contract.ts";
 import { advanceCommit } from "./commit.ts";
-import { becomeFollower } from "./election.ts";
 import type { AppendRequest, AppendResponse, InstalledMeta, InstallRequest } from "./messages.ts";
+import { becomeFollower } from "./roles.ts";
 import { armElection, type CoreState, resolveServer, say, setLeader } from "./state.ts";
 
 /** Common head of both: false when the sender's term is past. */

@@ -3,8 +3,8 @@ import { encodeConfiguration } from "../configuration-codec.ts";
 import { LOG_TYPE, type RaftConfiguration } from "../contract.ts";
 import { CHANGES_QUEUED_MAX, SOLE_VOTER_DELAY_MS_MAX } from "../limits.ts";
 import { changed, configurationFault } from "./configuration.ts";
-import { appendLocal, reconcileProgress } from "./leader.ts";
 import type { ConfigurationChange } from "./messages.ts";
+import { appendLocal, reconcileProgress } from "./replication.ts";
 import { type CoreState, say, soleVoter } from "./state.ts";
 
 export function onChange(s: CoreState, id: number, change: ConfigurationChange): void {

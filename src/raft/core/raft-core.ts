@@ -9,7 +9,6 @@ import { CACHE_BYTES_MAX, CACHE_ENTRIES_MAX } from "../limits.ts";
 import { advanceCommit, maybeCommit } from "./commit.ts";
 import { ConfigurationHistory, type IndexedConfiguration } from "./configuration.ts";
 import {
-  becomeFollower,
   learnPeer,
   onElectionTimeout,
   onPreVote,
@@ -28,7 +27,6 @@ import {
   replaceBySnapshot,
 } from "./follower.ts";
 import {
-  appendLocal,
   leaderDeadline,
   onAppendFailed,
   onAppendResponse,
@@ -42,6 +40,8 @@ import { LogView, type TermRun } from "./log-view.ts";
 import { hurrySoleVoter, onBootstrap, onChange } from "./membership.ts";
 import type { CoreEvent, HardState, Output, RaftRequest, RaftResponse } from "./messages.ts";
 import { onVerify } from "./reads.ts";
+import { appendLocal } from "./replication.ts";
+import { becomeFollower } from "./roles.ts";
 import {
   announceRole,
   armElection,

@@ -1,6 +1,6 @@
 /** Reads that must see every acknowledged write: ReadIndex (dissertation 6.4) and the lease (6.4.1). */
 import { quorumOf } from "./configuration.ts";
-import { sendHeartbeat } from "./leader.ts";
+import { sendHeartbeat } from "./replication.ts";
 import { type CoreState, voters } from "./state.ts";
 
 /** Confirms the leadership with a quorum; the read may then see the state at `index`. */
