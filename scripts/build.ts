@@ -40,7 +40,6 @@ async function bundle(entry: string, outfile: string): Promise<void> {
     // jsonc-parser's "main" is UMD, which hides its requires from the bundler.
     mainFields: ["module", "main"],
     minifySyntax: true,
-    minifyWhitespace: true,
     legalComments: "none",
     logLevel: "warning",
     // Sources name their neighbours by import.meta.url only when they run from source.
