@@ -45,9 +45,11 @@ function draw(random: Random, type: Type<unknown>, depth: number): unknown {
     case "bool":
       return random.int(2) === 0;
     case "integer": {
-      const value = pick([0n, 0n, 1n, 2n, 100n, -1n, shape.min, shape.max]);
-      const kept = value < shape.min ? shape.min : value > shape.max ? shape.max : value;
-      return shape.big ? kept : Number(kept);
+      const fits = [0n, 0n, 1n, 2n, 100n, -1n, shape.min, shape.max].filter(
+        (n) => n >= shape.min && n <= shape.max,
+      );
+      const value = pick(fits);
+      return shape.big ? value : Number(value);
     }
     case "duration":
       return pick([0n, 1n, -1n, 1_000_000_000n, 2n ** 63n - 1n]);

@@ -209,7 +209,11 @@ export class Leader {
           await result.catch((error) =>
             this.#log.error("failed to re-establish leadership", { error: errorText(error) }),
           );
-          await this.reconcileAll(signal).catch(() => {});
+          if (signal.aborted) this.#revoke();
+          else
+            await this.reconcileAll(signal).catch((error) =>
+              this.#log.error("failed to reconcile", { error: errorText(error) }),
+            );
           continue;
         }
         const next = established() ? this.#queue.shift() : undefined;
@@ -351,7 +355,9 @@ export class Leader {
           step satisfies never;
       }
     // A new server may replace a dead one whose removal the quorum did not allow before.
-    void autopilot.removeDeadServers();
+    autopilot.removeDeadServers().catch((error) => {
+      this.#log.error("failed to remove dead servers", { error: errorText(error) });
+    });
   }
 
   async #removePeer(server: { readonly id: string; readonly address: string }): Promise<void> {

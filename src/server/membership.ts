@@ -5,7 +5,7 @@ import type { Member, SerfEvent, SerfPool } from "../gossip/contract.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
-import { ServerError } from "./errors.ts";
+import { errorText, ServerError } from "./errors.ts";
 import { serversOf } from "./leader.ts";
 import { median, rttSeconds, sortByDistance } from "./rtt.ts";
 import { ServerList } from "./server-manager.ts";
@@ -37,6 +37,7 @@ export class Membership {
   #floodTimer: Timer | undefined;
   #flooding: Promise<void> | undefined;
   #floodAgain = false;
+  #wanStarted = false;
   #stopped = false;
 
   constructor(
@@ -55,8 +56,14 @@ export class Membership {
     this.#stops.push(lan.onEvent((event) => this.#onLanEvent(event)));
     if (wan !== undefined) {
       this.#stops.push(wan.onEvent((event) => this.#onWanEvent(event)));
-      this.#scheduleFlood();
     }
+  }
+
+  /** The WAN pool runs: LAN servers may be joined to it, now and again and again. */
+  wanStarted(): void {
+    this.#wanStarted = true;
+    this.#scheduleFlood();
+    void this.#flood();
   }
 
   stop(): void {
@@ -208,16 +215,18 @@ export class Membership {
         this.#floodAgain = false;
         await this.#floodOnce();
       }
-    })().finally(() => {
-      this.#flooding = undefined;
-    });
+    })()
+      .catch((error) => this.#log.error("flood join failed", { error: errorText(error) }))
+      .finally(() => {
+        this.#flooding = undefined;
+      });
     return this.#flooding;
   }
 
   async #floodOnce(): Promise<void> {
     const { wan, datacenter } = this.#parts;
-    if (wan === undefined || this.#stopped) return;
-    const known = new Set(wan.members().map((m) => m.name));
+    if (wan === undefined || !this.#wanStarted || this.#stopped) return;
+    const known = new Set([...wan.members(), wan.localMember()].map((m) => m.name));
     for (const server of this.servers()) {
       const wanName = `${server.shortName}.${datacenter}`;
       if (server.status !== "alive" || server.wanJoinPort === 0 || known.has(wanName)) continue;

@@ -42,6 +42,7 @@ import { currentAutopilotConfig, leaderView, leaderWriter, raftVersionInCatalog 
 import { Membership } from "./membership.ts";
 import { Reader, type ReadOptions } from "./read.ts";
 import { hostPort, type ServerInfo } from "./server-metadata.ts";
+import { serverStats } from "./server-stats.ts";
 import { SessionTimers } from "./session-timers.ts";
 import { SnapshotEndpoint } from "./snapshot.ts";
 import { raftStats } from "./status.ts";
@@ -148,7 +149,10 @@ export class Server implements ServerApi, ServerCore {
       await parts.bootstrapper.alone();
       parts.membership.start();
       await this.lan.start();
-      await this.wan?.start();
+      if (this.wan !== undefined) {
+        await this.wan.start();
+        parts.membership.wanStarted();
+      }
       this.#scheduleCoordinates();
     } catch (error) {
       await this.shutdown();
@@ -247,23 +251,12 @@ export class Server implements ServerApi, ServerCore {
 
   stats(): ReadonlyMap<string, ReadonlyMap<string, string>> {
     const { raft, membership } = this.#need();
-    const out = new Map<string, ReadonlyMap<string, string>>([
-      [
-        "consul",
-        new Map([
-          ["acl", "disabled"],
-          ["bootstrap", String(this.options.bootstrap || this.options.bootstrapExpect === 1)],
-          ["known_datacenters", String(membership.datacenters().length)],
-          ["leader", String(this.isLeader)],
-          ["leader_addr", raft.leader?.address ?? ""],
-          ["server", "true"],
-        ]),
-      ],
-      ["raft", raft.stats()],
-      ["serf_lan", this.lan.stats()],
-    ]);
-    if (this.wan !== undefined) out.set("serf_wan", this.wan.stats());
-    return out;
+    return serverStats(this.options, {
+      raft,
+      lan: this.lan,
+      wan: this.wan,
+      datacenters: membership.datacenters(),
+    });
   }
 
   // What the endpoints use (ServerCore).
