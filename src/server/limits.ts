@@ -8,8 +8,6 @@ export const COORDINATES_PER_ENTRY_MAX = 128;
 export const COORDINATE_ENTRIES_PER_FLUSH_MAX = 5;
 /** Buffered coordinate updates: what one flush can take. More nodes than that in 5 s are refused silently, as the flush drops them. */
 export const COORDINATES_BUFFERED_MAX = COORDINATES_PER_ENTRY_MAX * COORDINATE_ENTRIES_PER_FLUSH_MAX;
-/** Nanoseconds; a longer lock delay is refused by the state store's cut. */
-export const LOCK_DELAY_MAX_NS = 60_000_000_000n;
 /** Nanoseconds; longest TTL of a session. */
 export const SESSION_TTL_MAX_NS = 24n * 3_600_000_000_000n;
 /** A session's timer is this many TTLs: network delays and leader changes must not end a live session. */
