@@ -13,7 +13,6 @@ import {
   LOG_TYPE,
   type LogEntry,
   type RaftConfiguration,
-  RaftError,
   type RaftServer,
   type SnapshotMeta,
 } from "./contract.ts";
@@ -22,8 +21,6 @@ import type {
   CoreEvent,
   Effect,
   HardState,
-  InstalledMeta,
-  InstallRequest,
   Output,
   Proposal,
   RaftRequest,
@@ -45,7 +42,7 @@ import {
 import type { LogStore } from "./log-store.ts";
 import { openStore, reconcileStores, restoreNewest } from "./recovery.ts";
 import type { SnapshotStore } from "./snapshot-store.ts";
-import { writeState } from "./snapshot-writer.ts";
+import { drain, type HeldRequest, type SnapshotHost, SnapshotWork } from "./snapshot-work.ts";
 import { NoAnswerError, type RaftTransport } from "./transport-contract.ts";
 
 export interface DriverOptions extends CoreOptions {
@@ -122,36 +119,80 @@ export class RaftDriver {
   #readWaiters: { readonly index: number; readonly done: Done<void> }[] = [];
 
   #nextId = 1;
-  readonly #requests = new Map<
-    number,
-    {
-      readonly body: AsyncIterable<Uint8Array> | undefined;
-      readonly reply: (answer: RaftResponse | Error) => void;
-    }
-  >();
+  readonly #requests = new Map<number, HeldRequest>();
   readonly #verifies = new Map<number, Done<void>>();
   readonly #changes = new Map<number, Done<number>>();
   #bootstrapDone: Done<void> | undefined;
   #transferDone: Done<void> | undefined;
-  #restoreReady: ((effect: Extract<Effect, { kind: "restore-ready" }>) => void) | undefined;
-  #restored: ((ok: boolean) => void) | undefined;
   readonly #roleHandlers = new Set<
     (change: Pick<Extract<Effect, { kind: "role" }>, "role" | "leader">) => void
   >();
 
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  #snapshotTimer: Timer | undefined;
   #sweepTimer: Timer | undefined;
-  #snapshotting: Promise<SnapshotMeta | undefined> | undefined;
-  #installing = false;
   /** Async work under way: the simulator lets promises settle while there is some. */
   busy = 0;
+
+  readonly #snapshots: SnapshotWork;
 
   constructor(options: DriverOptions, ports: DriverPorts) {
     this.#options = options;
     this.#ports = ports;
     this.#log = ports.log;
+    this.#snapshots = new SnapshotWork(this.#host());
+  }
+
+  /** What the work on snapshots may see and do. */
+  #host(): SnapshotHost {
+    const driver = this;
+    return {
+      options: this.#options,
+      ports: this.#ports,
+      requests: this.#requests,
+      get core() {
+        return driver.#core;
+      },
+      get generation() {
+        return driver.#generation;
+      },
+      get stopped() {
+        return driver.#stopped;
+      },
+      get fsmIndex() {
+        return driver.#fsmIndex;
+      },
+      get fsmTerm() {
+        return driver.#fsmTerm;
+      },
+      get busy() {
+        return driver.busy;
+      },
+      set busy(n) {
+        driver.busy = n;
+      },
+      fsmHolds: (index, term) => {
+        this.#fsmIndex = index;
+        this.#fsmTerm = term;
+      },
+      fsmFree: async () => {
+        while (this.#fsmLocked) await new Promise<void>((resolve) => this.#fsmWaiters.push(resolve));
+      },
+      withFsm: (work) => this.#withFsm(work),
+      settleApplied: () => this.#settleApplied(),
+      abortProposals: (through, text) => this.#abortProposals(through, text),
+      refusal: () => this.#refusal(),
+      step: (event) => this.#step(event),
+    };
+  }
+
+  takeSnapshot(): Promise<SnapshotMeta | undefined> {
+    return this.#snapshots.take();
+  }
+
+  /** User restore: see {@link SnapshotWork.restore}. */
+  restore(stream: AsyncIterable<Uint8Array>, indexAtLeast: number, size: number): Promise<void> {
+    return this.#snapshots.restore(stream, indexAtLeast, size);
   }
 
   /** The core's state, for reading. Undefined before the start. */
@@ -185,7 +226,7 @@ export class RaftDriver {
     } finally {
       this.busy--;
     }
-    this.#planSnapshot();
+    this.#snapshots.plan();
   }
 
   #begin(recovered: Recovered): void {
@@ -280,7 +321,7 @@ export class RaftDriver {
     reply: (answer: RaftResponse | Error) => void,
   ): void {
     if (this.#core === undefined || this.#stopped) {
-      void this.#drain(body).then(() => reply(raftError(RAFT_ERROR.shutdown)));
+      void drain(body).then(() => reply(raftError(RAFT_ERROR.shutdown)));
       return;
     }
     const id = this.#nextId++;
@@ -462,10 +503,10 @@ export class RaftDriver {
       case "read-entries":
         return this.#readEntries(effect);
       case "send-snapshot":
-        this.#watch(this.#sendSnapshot(effect.to, effect.term));
+        this.#watch(this.#snapshots.send(effect.to, effect.term));
         return;
       case "receive-snapshot":
-        this.#watch(this.#receiveSnapshot(effect.id, effect.request));
+        this.#watch(this.#snapshots.receive(effect.id, effect.request));
         return;
       case "compact":
         this.#ports.store.compact(effect.through, (error) => {
@@ -473,9 +514,9 @@ export class RaftDriver {
         });
         return;
       case "restore-ready":
-        return this.#restoreReady?.(effect);
+        return this.#snapshots.onRestoreReady(effect);
       case "restored":
-        return this.#restored?.(effect.ok);
+        return this.#snapshots.onRestored(effect.ok);
       default:
         return unreachable(effect, "raft driver");
     }
@@ -514,16 +555,7 @@ export class RaftDriver {
     if (held === undefined) return;
     this.#requests.delete(id);
     if (held.body === undefined) return held.reply(response);
-    void this.#drain(held.body).then(() => held.reply(response));
-  }
-
-  async #drain(body: AsyncIterable<Uint8Array> | undefined): Promise<void> {
-    if (body === undefined) return;
-    try {
-      for await (const _ of body);
-    } catch {
-      // The connection is gone, and the answer with it.
-    }
+    void drain(held.body).then(() => held.reply(response));
   }
 
   #onRole(effect: Extract<Effect, { kind: "role" }>): void {
@@ -545,6 +577,15 @@ export class RaftDriver {
     this.#queue = [];
     this.#queueBytes = 0;
     for (const w of waiting) w.done(raftError(text), undefined as never);
+  }
+
+  #abortProposals(through: number, text: string): void {
+    if (through === Number.POSITIVE_INFINITY) this.#refuseQueue(text);
+    for (const [index, p] of [...this.#inflight])
+      if (index <= through) {
+        this.#inflight.delete(index);
+        p.done(raftError(text), undefined as never);
+      }
   }
 
   #onVerified({ id, index, error }: Extract<Effect, { kind: "verified" }>): void {
@@ -652,267 +693,6 @@ export class RaftDriver {
     }
   }
 
-  // --- snapshots ---
-
-  #planSnapshot(): void {
-    if (this.#stopped) return;
-    const { clock, random } = this.#ports;
-    const wait = this.#options.snapshotIntervalMs * (1 + random.float());
-    this.#snapshotTimer = clock.timer(wait, () => {
-      const log = this.#core?.state.log;
-      const due = log !== undefined && log.last - log.snapshotIndex >= this.#options.snapshotThreshold;
-      const taken = due ? this.takeSnapshot() : Promise.resolve(undefined);
-      taken
-        .catch((error: unknown) => this.#log.error(`Failed to take snapshot: ${(error as Error).message}`))
-        .finally(() => this.#planSnapshot());
-    });
-  }
-
-  /** A snapshot of what is applied now; undefined when the newest one holds it all. */
-  takeSnapshot(): Promise<SnapshotMeta | undefined> {
-    if (this.#snapshotting !== undefined) return this.#snapshotting;
-    this.busy++;
-    this.#snapshotting = this.#snapshot().finally(() => {
-      this.#snapshotting = undefined;
-      this.busy--;
-    });
-    return this.#snapshotting;
-  }
-
-  async #snapshot(): Promise<SnapshotMeta | undefined> {
-    const { snapshots, fsm, clock, metrics } = this.#ports;
-    if (this.#core === undefined || this.#stopped) throw raftError(RAFT_ERROR.shutdown);
-    const sink = await snapshots.create();
-    try {
-      while (this.#fsmLocked) await new Promise<void>((resolve) => this.#fsmWaiters.push(resolve));
-      // From here to the first chunk nothing is applied: index, term, configuration and state belong together.
-      const s = this.#core.state;
-      const index = this.#fsmIndex;
-      const term = this.#fsmTerm;
-      if (index === 0 || index <= s.log.snapshotIndex) {
-        await sink.cancel();
-        return undefined;
-      }
-      const committed = s.configurations.committed(s.commit);
-      if (index < committed.index)
-        throw new RaftError(
-          `cannot take snapshot now, wait until the configuration entry at ${committed.index} has been applied (have applied ${index})`,
-        );
-      const started = clock.now();
-      const state = fsm.snapshot();
-      this.#log.info(`Starting snapshot up to ${index}`);
-      await writeState(state, sink, {
-        now: () => clock.now(),
-        yieldTurn: () => new Promise((resolve) => this.#ports.defer(resolve)),
-      });
-      const meta = await sink.commit({
-        index,
-        term,
-        configuration: { servers: committed.servers },
-        configurationIndex: committed.index,
-      });
-      metrics.sample("raft.snapshot.takeSnapshot", clock.now() - started);
-      this.#log.info(`Snapshot to ${index} complete`, { bytes: meta.size });
-      this.#step({ kind: "snapshot-taken", index, term });
-      return meta;
-    } catch (error) {
-      await sink.cancel();
-      throw error;
-    }
-  }
-
-  async #sendSnapshot(to: RaftServer, term: number): Promise<void> {
-    const { snapshots, transport } = this.#ports;
-    const generation = this.#generation;
-    let request: InstallRequest | undefined;
-    try {
-      const newest = (await snapshots.list())[0];
-      if (newest === undefined) throw new Error("there is no snapshot to send");
-      const { meta, stream } = await snapshots.open(newest.id);
-      request = {
-        kind: "install",
-        term,
-        leader: this.#options.address,
-        from: this.#options.id,
-        lastIndex: meta.index,
-        lastTerm: meta.term,
-        configuration: meta.configuration,
-        configurationIndex: meta.configurationIndex,
-        size: meta.size,
-      };
-      this.#log.info(`Sending snapshot ${meta.id} to ${to.address}`, { bytes: meta.size });
-      const response = await transport.install(to, request, stream);
-      if (generation === this.#generation)
-        this.#step({ kind: "snapshot-sent", to: to.id, request, response });
-    } catch (error) {
-      this.#log.error(`Failed to send snapshot to ${to.address}: ${(error as Error).message}`);
-      if (generation === this.#generation)
-        this.#step({ kind: "snapshot-sent", to: to.id, request, response: undefined });
-    }
-  }
-
-  async #receiveSnapshot(id: number, request: InstallRequest): Promise<void> {
-    const held = this.#requests.get(id);
-    if (held === undefined) return;
-    const generation = this.#generation;
-    const refuse = async (error: Error): Promise<void> => {
-      this.#requests.delete(id);
-      await this.#drain(held.body);
-      held.reply(error);
-    };
-    if (this.#installing) return refuse(new Error("another snapshot is being installed"));
-    this.#installing = true;
-    try {
-      const head = {
-        index: request.lastIndex,
-        term: request.lastTerm,
-        configuration: request.configuration,
-        configurationIndex: request.configurationIndex,
-      };
-      const stored = await this.#storeSnapshot(held.body, request.size, head);
-      await this.#withFsm(async () => {
-        if (generation !== this.#generation) return;
-        if (stored !== undefined && head.index > this.#fsmIndex) {
-          const { stream } = await this.#ports.snapshots.open(stored.id);
-          await this.#ports.fsm.restore(stream);
-          this.#fsmIndex = head.index;
-          this.#fsmTerm = head.term;
-          for (const [index, p] of [...this.#inflight])
-            if (index <= head.index) {
-              this.#inflight.delete(index);
-              p.done(raftError(RAFT_ERROR.leadershipLost), undefined as never);
-            }
-          this.#log.info("Installed remote snapshot", { index: head.index });
-        }
-        this.#requests.set(id, { body: undefined, reply: held.reply });
-        this.#step({ kind: "snapshot-installed", id, meta: head });
-        this.#settleApplied();
-      });
-    } catch (error) {
-      this.#log.error(`Failed to install snapshot: ${(error as Error).message}`);
-      await refuse(error as Error);
-    } finally {
-      this.#installing = false;
-    }
-  }
-
-  /** Undefined when the state machine is already past it: then only the bytes are read. */
-  async #storeSnapshot(
-    body: AsyncIterable<Uint8Array> | undefined,
-    size: number,
-    head: InstalledMeta,
-  ): Promise<SnapshotMeta | undefined> {
-    if (head.index <= this.#fsmIndex) {
-      await this.#drain(body);
-      return undefined;
-    }
-    const sink = await this.#ports.snapshots.create();
-    try {
-      let read = 0;
-      for await (const chunk of body ?? []) {
-        read += chunk.length;
-        await sink.write(chunk);
-      }
-      if (read !== size) throw new Error(`failed to receive snapshot: short read, ${read} of ${size} bytes`);
-      return await sink.commit(head);
-    } catch (error) {
-      await sink.cancel();
-      throw error;
-    }
-  }
-
-  /**
-   * Replaces the cluster's state by a user's snapshot. The state becomes a snapshot behind the last entry, which followers
-   * cannot match, so that they take it whole.
-   */
-  async restore(stream: AsyncIterable<Uint8Array>, indexAtLeast: number, size: number): Promise<void> {
-    this.busy++;
-    try {
-      await this.#restore(stream, indexAtLeast, size);
-    } finally {
-      this.busy--;
-    }
-  }
-
-  async #restore(stream: AsyncIterable<Uint8Array>, indexAtLeast: number, size: number): Promise<void> {
-    const { snapshots, fsm } = this.#ports;
-    const refusal = this.#refusal();
-    if (refusal !== undefined) throw raftError(refusal);
-    // The way back, should the leadership be lost on the way.
-    if ((await snapshots.list()).length === 0) await this.takeSnapshot();
-    const sink = await snapshots.create();
-    let stored: SnapshotMeta | undefined;
-    try {
-      let read = 0;
-      for await (const chunk of stream) {
-        read += chunk.length;
-        await sink.write(chunk);
-      }
-      if (read !== size)
-        throw new RaftError(`failed to write snapshot: short read, ${read} of ${size} bytes`);
-      await this.#withFsm(async () => {
-        let ready: Extract<Effect, { kind: "restore-ready" }> | undefined;
-        this.#restoreReady = (effect) => {
-          ready = effect;
-        };
-        this.#step({ kind: "restore-begin" });
-        this.#restoreReady = undefined;
-        if (ready === undefined || ready.error !== undefined)
-          throw raftError(ready?.error ?? RAFT_ERROR.shutdown);
-        let ok = false;
-        try {
-          this.#abortProposals();
-          const index = Math.max(ready.index, indexAtLeast + 1);
-          stored = await sink.commit({
-            index,
-            term: ready.term,
-            configuration: ready.configuration,
-            configurationIndex: ready.configurationIndex,
-          });
-          await fsm.restore((await snapshots.open(stored.id)).stream);
-          this.#restored = (result) => {
-            ok = result;
-          };
-          this.#step({ kind: "restore-end", meta: { ...ready, index } });
-          this.#restored = undefined;
-          if (!ok) throw raftError(RAFT_ERROR.leadershipLost);
-          this.#fsmIndex = index;
-          this.#fsmTerm = ready.term;
-        } finally {
-          if (!ok) {
-            this.#restored = undefined;
-            this.#step({ kind: "restore-end", meta: undefined });
-            if (stored !== undefined) await this.#undoRestore(stored);
-          }
-        }
-      });
-      this.#log.info("Restored user snapshot", { index: stored?.index ?? 0 });
-    } catch (error) {
-      await sink.cancel();
-      throw error;
-    }
-  }
-
-  #abortProposals(): void {
-    this.#refuseQueue(RAFT_ERROR.abortedByRestore);
-    for (const [index, p] of [...this.#inflight]) {
-      this.#inflight.delete(index);
-      p.done(raftError(RAFT_ERROR.abortedByRestore), undefined as never);
-    }
-  }
-
-  /** The restore did not become part of the log: the state machine goes back to what the log says. */
-  async #undoRestore(stored: SnapshotMeta): Promise<void> {
-    const { snapshots, fsm } = this.#ports;
-    await snapshots.remove(stored.id);
-    const newest = (await snapshots.list())[0];
-    if (newest === undefined)
-      throw new RaftStorageError("snapshots", "the snapshot taken before a restore is missing");
-    await fsm.restore((await snapshots.open(newest.id)).stream);
-    this.#fsmIndex = newest.index;
-    this.#fsmTerm = newest.term;
-  }
-
   // --- trouble and end ---
 
   /**
@@ -952,7 +732,7 @@ export class RaftDriver {
     for (const p of [...this.#inflight.values()]) p.done(error, undefined as never);
     this.#inflight.clear();
     for (const w of this.#readWaiters.splice(0)) w.done(error);
-    for (const r of [...this.#requests.values()]) void this.#drain(r.body).then(() => r.reply(error));
+    for (const r of [...this.#requests.values()]) void drain(r.body).then(() => r.reply(error));
     this.#requests.clear();
     this.#bootstrapDone?.(error);
     this.#bootstrapDone = undefined;
@@ -996,11 +776,11 @@ export class RaftDriver {
   async shutdown(): Promise<void> {
     if (this.#stopped) return;
     this.#stopped = true;
-    this.#snapshotTimer?.cancel();
+    const snapshotsEnded = this.#snapshots.stop();
     this.#sweepTimer?.cancel();
     this.#drop(RAFT_ERROR.shutdown);
     this.#ports.transport.close();
-    await this.#snapshotting?.catch(() => {});
+    await snapshotsEnded;
     await new Promise<void>((resolve) => this.#ports.store.close(() => resolve()));
     for (const handler of [...this.#roleHandlers]) handler({ role: "shutdown", leader: undefined });
   }
