@@ -157,6 +157,23 @@ test("a lost snapshot folder is not taken for an empty state", async () => {
   await assert.rejects(startServer(server(3), { dataDir }), /the newest snapshot ends at 0/);
 });
 
+test("the folder of a Consul server is refused, and left as it is", async () => {
+  const dataDir = freshFolder();
+  const s = await single(dataDir, { trailingLogs: 0 });
+  await s.node.apply(text("a"));
+  await s.node.snapshot();
+  await s.stop();
+  const folder = join(dataDir, "raft");
+  for (const name of readdirSync(folder)) if (name.startsWith("raft.")) rmSync(join(folder, name));
+  writeFileSync(join(folder, "raft.db"), "bolt");
+  const before = readdirSync(folder, { recursive: true }).sort();
+  await assert.rejects(
+    startServer(server(1), { dataDir }),
+    /raft\.db is the log of a Consul server.*join the cluster/,
+  );
+  assert.deepEqual(readdirSync(folder, { recursive: true }).sort(), before);
+});
+
 test("peers.json brings a server back under a new configuration, once", async () => {
   const dataDir = freshFolder();
   let s = await single(dataDir);

@@ -24,7 +24,7 @@ import { RAFT_ERROR, raftError } from "./errors.ts";
 import { COMMAND_BYTES_MAX, CONNECTIONS_MAX } from "./limits.ts";
 import { type LogStore, MemoryLogStore } from "./log-store.ts";
 import { RaftConnection } from "./raft-connection.ts";
-import { openStore, PEERS_FILE, readPeersFile, recoverCluster } from "./recovery.ts";
+import { openStore, PEERS_FILE, readPeersFile, recoverCluster, refuseForeignLog } from "./recovery.ts";
 import { FileSnapshotStore, MemorySnapshotStore, type SnapshotStore } from "./snapshot-store.ts";
 import { SqliteLogStore } from "./sqlite-log-store.ts";
 import { TcpRaftTransport } from "./transport.ts";
@@ -117,6 +117,7 @@ class Node implements RaftNode {
 
   async #recover(folder: string): Promise<void> {
     await this.#disk.mkdir(folder);
+    await refuseForeignLog(folder, this.#disk);
     if (this.#snapshots instanceof FileSnapshotStore) await this.#snapshots.clean();
     const configuration = await readPeersFile(folder, this.#disk);
     if (configuration === undefined) return;

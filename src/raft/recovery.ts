@@ -124,6 +124,17 @@ function termIn(stored: StoredLog, index: number): number | undefined {
   return term;
 }
 
+/** The original's log. Its snapshots beside it can be read here, but what came after them, its term and its vote cannot. */
+const FOREIGN_LOG = "raft.db";
+
+/** Stops a start that would take the newest snapshot of another program for the whole state, or vote twice in one term. */
+export async function refuseForeignLog(folder: string, disk: Disk): Promise<void> {
+  if (!(await disk.list(folder)).includes(FOREIGN_LOG)) return;
+  throw new RaftError(
+    `${join(folder, FOREIGN_LOG)} is the log of a Consul server, which cannot be read here. Nothing was changed. Start with an empty data directory and join the cluster, or restore a snapshot that Consul saved.`,
+  );
+}
+
 export const PEERS_FILE = "peers.json";
 /** Its presence tells that this server has seen to peers.json before; without it a left-over of an old version is removed. */
 export const PEERS_INFO_FILE = "peers.info";
