@@ -108,10 +108,7 @@ test("line and column of an offset", () =>
 test("reads what JSON.stringify writes", () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 5 }), (v) => {
-      assert.deepEqual(
-        plain(parseGoJson(JSON.stringify(v))),
-        JSON.parse(JSON.stringify(v).replaceAll("-0", "0")),
-      );
+      assert.deepEqual(plain(parseGoJson(JSON.stringify(v))), JSON.parse(JSON.stringify(v)));
     }),
   );
 });
