@@ -190,12 +190,32 @@ test("0.6 keys are accepted with a warning", () => {
   assert.equal(c.httpResponseHeaders.get("A"), "b");
   assert.deepEqual(c.cliRpcAddrs, [{ host: "127.0.0.2", port: 8401 }]);
   assert.deepEqual(c.warnings, [
+    "settings without effect in this version: telemetry.statsd_address",
     'config key "recursor" is deprecated, use recursors',
     'config key "statsd_addr" is deprecated, use telemetry.statsd_address',
     'config key "atlas_token" is deprecated and has no effect: there is no Atlas any more',
     'config key "http_api_response_headers" is deprecated, use http_config.response_headers',
     'config key "reap" is deprecated and has no effect',
   ]);
+});
+
+test("what nothing acts on yet is told, above all what would protect", () => {
+  const warned = (text: string): readonly string[] => hcl(text).warnings;
+  assert.match(warned("acl { enabled = true }").join(), /^access control is configured.*not enforce/);
+  assert.match(warned('acl_datacenter = "dc1"').join(), /^access control is configured/);
+  assert.match(warned('acl { enabled = true default_policy = "deny" }').join(), /acl\.default_policy/);
+  assert.match(warned("ports { https = 8501 }").join(), /serves no HTTPS/);
+  assert.match(
+    good(flags({ "enable-debug": true })).warnings.join(),
+    /^settings without effect in this version: enable_debug$/,
+  );
+  assert.match(
+    warned('connect { enabled = true } ui_config { metrics_proxy { base_url = "http://x" } }').join(),
+    /^settings without effect in this version: connect\.enabled, ui_config\.metrics_proxy\.base_url$/,
+  );
+  const tls = flags({}, { hcl: ['ca_file = "/c/ca.pem" verify_outgoing = true'] });
+  assert.match(good(tls, host({ "/c/ca.pem": "" })).warnings.join(), /^TLS is configured.*neither encrypted/);
+  assert.deepEqual(warned("acl { enabled = false } verify_incoming = false connect { enabled = false }"), []);
 });
 
 test("signals: 1.8 rules by role unless configured", () => {

@@ -21,6 +21,7 @@ import type { HostNetwork } from "./sockaddr/interface-address.ts";
 import { type ConfigFiles, readSources } from "./sources.ts";
 import { validate } from "./validate.ts";
 import { validateDefinitions } from "./validate-definitions.ts";
+import { withoutEffect } from "./without-effect.ts";
 
 /** What a configuration needs of the machine. `host.ts` has the real one. */
 export interface ConfigHost {
@@ -60,9 +61,9 @@ function build(flags: AgentFlags, host: ConfigHost): RuntimeConfig {
   );
   const fromFlags = flagSources(flags);
   const decoded = [...files, ...fragments];
+  const baseline = [defaults(), ...(flags.dev ? [DEV] : [])];
   const merged = merge([
-    defaults(),
-    ...(flags.dev ? [DEV] : []),
+    ...baseline,
     fromFlags.lists,
     ...files.map((d) => d.input),
     fromFlags.values,
@@ -71,10 +72,15 @@ function build(flags: AgentFlags, host: ConfigHost): RuntimeConfig {
   const places = new Map<string, Place>(decoded.flatMap((d) => [...d.places]));
   const issues = new Issues(places);
   for (const p of [...fromFlags.problems, ...decoded.flatMap((d) => d.problems)]) issues.problem(p);
-  const said = [...warnings, ...decoded.flatMap((d) => d.warnings)];
+  const settings = modern(merged);
+  const said = [
+    ...withoutEffect(settings, modern(merge(baseline))),
+    ...warnings,
+    ...decoded.flatMap((d) => d.warnings),
+  ];
   const definitionPlace = (definition: object): Place | undefined =>
     decoded.map((d) => d.objectPlaces.get(definition)).find((p) => p !== undefined);
-  return resolve(modern(merged), flags, host, issues, said, definitionPlace);
+  return resolve(settings, flags, host, issues, said, definitionPlace);
 }
 
 /** All sources; when several are wrong, the first one's sentence and the places of all. */

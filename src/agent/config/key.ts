@@ -37,6 +37,8 @@ export interface KeyOptions {
   readonly enterprise?: true;
   /** Accepted for the sake of existing files and without effect here. */
   readonly ignored?: true;
+  /** Read and checked, but nothing acts on it yet: whoever sets it is warned. */
+  readonly inert?: true;
   /** Parsed, but the value is fixed. */
   readonly fixed?: true;
   /** Other spellings (compared in the same way as the name). */

@@ -42,6 +42,8 @@ import {
 } from "./nested-keys.ts";
 
 const R = { reload: true } as const;
+const I = { inert: true } as const;
+const RI = { reload: true, inert: true } as const;
 const E = { enterprise: true } as const;
 const LOOSE = { loose: true, reload: true } as const;
 const ATLAS = {
@@ -59,7 +61,7 @@ export const CONFIG_KEYS = {
   advertise_addr_wan: str("address told to servers of other datacenters", { flag: "advertise-wan" }),
   advertise_addr_wan_ipv4: str("IPv4 address told to servers of other datacenters"),
   advertise_addr_wan_ipv6: str("IPv6 address told to servers of other datacenters"),
-  advertise_reconnect_timeout: dur("how long others keep this agent when it has failed"),
+  advertise_reconnect_timeout: dur("how long others keep this agent when it has failed", I),
   alt_domain: str("second DNS domain", { flag: "alt-domain" }),
   audit: free("Consul Enterprise", E),
   auto_config: obj("configuration from the servers", AUTO_CONFIG_KEYS),
@@ -81,13 +83,13 @@ export const CONFIG_KEYS = {
   check_update_interval: dur("how long a change of output alone may wait", "5m"),
   client_addr: str("addresses of HTTP, HTTPS, DNS and the rest for clients", "127.0.0.1", { flag: "client" }),
   config_entries: obj("configuration entries", {
-    bootstrap: any("entries written by the leader if absent", R),
+    bootstrap: any("entries written by the leader if absent", RI),
   }),
   connect: obj("service mesh", CONNECT_KEYS),
   cloud: free("accepted, without effect", { ignored: true }),
   data_dir: str("directory for the agent's state", { flag: "data-dir" }),
   datacenter: str("name of the datacenter", "dc1", { flag: "datacenter" }),
-  default_intention_policy: str("allow or deny between services without intention"),
+  default_intention_policy: str("allow or deny between services without intention", I),
   default_query_time: dur("how long a blocking query waits that names no time", "300s", {
     flag: "default-query-time",
   }),
@@ -95,10 +97,11 @@ export const CONFIG_KEYS = {
   disable_coordinates: bool("no network coordinates", false),
   disable_host_node_id: bool("draw the node's id instead of taking the host's", true, {
     flag: "disable-host-node-id",
+    inert: true,
   }),
   disable_http_unprintable_char_filter: bool("accept control characters in paths", false),
   disable_keyring_file: bool("do not keep the gossip keys on disk", false, { flag: "disable-keyring-file" }),
-  disable_kv_key_validation: bool("accept keys that begin with '/'", false),
+  disable_kv_key_validation: bool("accept keys that begin with '/'", false, I),
   disable_remote_exec: bool("ignore `exec`; default: only while an HTTP address is not loopback", {
     flag: "disable-remote-exec",
   }),
@@ -107,10 +110,10 @@ export const CONFIG_KEYS = {
   discovery_max_stale: dur("oldest answer of discovery endpoints that name no bound", "0s"),
   dns_config: obj("DNS", DNS_KEYS),
   domain: str("DNS domain", "consul.", { flag: "domain" }),
-  enable_acl_replication: bool("replicate ACLs (legacy)", false),
+  enable_acl_replication: bool("replicate ACLs (legacy)", false, I),
   enable_agent_tls_for_checks: bool("checks use the agent's certificate", false),
-  enable_central_service_config: bool("services take settings from configuration entries", false),
-  enable_debug: bool("profiling endpoints", false, { flag: "enable-debug" }),
+  enable_central_service_config: bool("services take settings from configuration entries", false, I),
+  enable_debug: bool("profiling endpoints", false, { flag: "enable-debug", inert: true }),
   enable_local_script_checks: bool("script checks from configuration files", true, {
     flag: "enable-local-script-checks",
   }),
@@ -133,7 +136,7 @@ export const CONFIG_KEYS = {
   leave_on_terminate: bool("SIGTERM leaves gracefully; default: clients yes, servers no"),
   license_path: str("Consul Enterprise", E),
   limits: obj("limits", LIMITS_KEYS),
-  locality: obj("where this node stands", { region: str("region"), zone: str("zone") }),
+  locality: obj("where this node stands", { region: str("region", I), zone: str("zone", I) }),
   log_file: str("log to this file too; a final '/' names a directory", { flag: "log-file" }),
   log_json: bool("log lines as JSON", false, { flag: "log-json" }),
   log_level: str("lowest level logged: trace, debug, info, warn, err", "INFO", {
@@ -160,12 +163,15 @@ export const CONFIG_KEYS = {
   pid_file: str("file for the process id", { flag: "pid-file" }),
   ports: obj("ports; 0 or less: off", PORTS_KEYS),
   primary_datacenter: str("datacenter that holds ACLs, intentions and the authority; default: this one"),
-  primary_gateways: strs("mesh gateways of the primary datacenter", [], { flag: "primary-gateway" }),
-  primary_gateways_interval: dur("time between attempts to reach them", "30s"),
-  protocol: int("protocol version spoken, 2 or 3", 2, { flag: "protocol" }),
+  primary_gateways: strs("mesh gateways of the primary datacenter", [], {
+    flag: "primary-gateway",
+    inert: true,
+  }),
+  primary_gateways_interval: dur("time between attempts to reach them", "30s", I),
+  protocol: int("protocol version spoken, 2 or 3", 2, { flag: "protocol", inert: true }),
   raft_boltdb: free("accepted, without effect", { ignored: true }),
   raft_logstore: free("accepted, without effect", { ignored: true }),
-  raft_protocol: int("raft protocol version", 3, { flag: "raft-protocol" }),
+  raft_protocol: int("raft protocol version", 3, { flag: "raft-protocol", inert: true }),
   raft_snapshot_threshold: int("entries after which a snapshot is taken", 16384),
   raft_snapshot_interval: dur("time between two looks at that", "30s"),
   raft_trailing_logs: int("entries kept after a snapshot", 10240),
@@ -194,7 +200,7 @@ export const CONFIG_KEYS = {
   }),
   serf_wan_allowed_cidrs: strs("networks whose servers may join", [], { flag: "serf-wan-allowed-cidrs" }),
   server: bool("server, not client", false, { flag: "server" }),
-  server_name: str("name in this agent's certificate; default: the node's"),
+  server_name: str("name in this agent's certificate; default: the node's", I),
   server_rejoin_age_max: dur("accepted, without effect", { ignored: true }),
   service: optionalObj("one service of this node", SERVICE_KEYS, LOOSE),
   services: objs("services of this node", SERVICE_KEYS, LOOSE),
@@ -207,9 +213,9 @@ export const CONFIG_KEYS = {
   tagged_addresses: strMap("further addresses of this node by name"),
   telemetry: obj("metrics", TELEMETRY_KEYS),
   tls: obj("certificates", TLS_KEYS),
-  tls_cipher_suites: str("cipher suites, separated by commas", R),
-  tls_min_version: str("tls10, tls11, tls12 or tls13", "tls12", R),
-  tls_prefer_server_cipher_suites: bool("the server's order of cipher suites wins", false, R),
+  tls_cipher_suites: str("cipher suites, separated by commas", RI),
+  tls_min_version: str("tls10, tls11, tls12 or tls13", "tls12", RI),
+  tls_prefer_server_cipher_suites: bool("the server's order of cipher suites wins", false, RI),
   translate_wan_addrs: bool("show WAN addresses of nodes of other datacenters", false),
   ui: bool("serve the web page", false, { flag: "ui" }),
   ui_config: obj("web page", UI_KEYS),
@@ -217,11 +223,11 @@ export const CONFIG_KEYS = {
   ui_dir: str("serve this directory instead of the built-in page", { flag: "ui-dir" }),
   unix_sockets: obj("unix sockets", UNIX_SOCKETS_KEYS),
   use_streaming_backend: bool("accepted, without effect", { ignored: true }),
-  verify_incoming: bool("clients must present a certificate", false, R),
-  verify_incoming_https: bool("HTTPS clients must present a certificate", false, R),
-  verify_incoming_rpc: bool("RPC clients must present a certificate", false, R),
-  verify_outgoing: bool("RPC goes to servers with a certificate only", false, R),
-  verify_server_hostname: bool("servers must present server.<datacenter>.<domain>", false, R),
+  verify_incoming: bool("clients must present a certificate", false, RI),
+  verify_incoming_https: bool("HTTPS clients must present a certificate", false, RI),
+  verify_incoming_rpc: bool("RPC clients must present a certificate", false, RI),
+  verify_outgoing: bool("RPC goes to servers with a certificate only", false, RI),
+  verify_server_hostname: bool("servers must present server.<datacenter>.<domain>", false, RI),
   watches: objs("what to watch and whom to tell", WATCH_KEYS, R),
   xds: obj("proxies", { update_max_per_second: int("accepted, without effect", { ignored: true }) }),
 
