@@ -33,6 +33,44 @@ const cases: readonly (readonly [string, string, boolean])[] = [
   ["\\x41\\x{1F600}", "A\u{1F600}", true],
   ["a|", "zzz", true],
   ["(a*)*$", "aaab", true],
+  ["", "", true],
+  ["w.*", "web", true],
+  ["w.*", "db", false],
+  ["^web$", "web", true],
+  ["^web$", "web1", false],
+  ["a|b|", "zzz", true],
+  ["^(a|bc)+$", "abcabca", true],
+  ["^(a|bc)+$", "abcab", false],
+  ["x{2,3}y", "zxxy", true],
+  ["^x{2}$", "xxx", false],
+  ["x{2,}$", "xxxxx", true],
+  ["x{,3}", "x{,3}", true],
+  ["(?i)WEB", "my-web", true],
+  ["(?i:W)eb", "WeB", false],
+  ["a.c", "a\nc", false],
+  ["(?s)a.c", "a\nc", true],
+  ["(?m)^b$", "a\nb\nc", true],
+  ["^b$", "a\nb\nc", false],
+  ["\\bfoo\\b", "a foo b", true],
+  ["\\bfoo\\b", "afoob", false],
+  ["[[:digit:]]+\\.[^a-z]", "v12.Z", true],
+  ["[^[:alpha:]]", "abc", false],
+  ["[]a]+", "]", true],
+  ["[a-]", "-", true],
+  ["\\d\\D\\w\\W\\s\\S", "1aa- x", true],
+  ["\\pL\\p{Greek}", "aλ", true],
+  ["\\PL", "a", false],
+  ["\\x41\\x{42}\\103", "ABC", true],
+  ["\\Qa.b\\E+", "a.bbb", true],
+  ["\\Qa.b\\E", "axb", false],
+  ["(?P<name>v)(?<n>1)", "v1", true],
+  ["\\Av\\z", "v", true],
+  ["a??b", "b", true],
+  ["é+", "éé", true],
+  ["(?i)É", "é", true],
+  [".", "😀", true],
+  ["^.$", "😀", true],
+  ["(?U)a+", "a", true],
 ];
 for (const [re, text, wanted] of cases)
   test(`${JSON.stringify(re)} on ${JSON.stringify(text)}`, () =>
@@ -73,3 +111,24 @@ const captures: readonly (readonly [string, string, readonly (string | undefined
 ];
 for (const [re, text, wanted] of captures)
   test(`groups of ${re} in ${text}`, () => assert.deepEqual(new GoRegExp(re).exec(text), wanted));
+
+const refusedToo = [
+  "(",
+  ")",
+  "a**",
+  "[b-a]",
+  "\\1",
+  "(?=a)",
+  "(?<!a)",
+  "x{1001}",
+  "[[:nope:]]",
+  "\\p{Nope}",
+  "*a",
+  "[a",
+  "\\",
+  "(?P<>a)",
+  "((a{500}){500}){500}",
+];
+for (const re of refusedToo)
+  test(`refuses ${re} with a typed error`, () =>
+    assert.throws(() => new GoRegExp(re), { name: "GoRegExpError", message: /^error parsing regexp: / }));

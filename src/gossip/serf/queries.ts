@@ -5,7 +5,7 @@
  * Source: observed in serf 0.9.4.
  */
 
-import { compileRe2 } from "../../wire/re2.ts";
+import { GoRegExp, GoRegExpError } from "../../wire/go-regexp.ts";
 import { ipText } from "../address.ts";
 import type { QueryHandlers, QueryOptions } from "../contract.ts";
 import type { Deadline } from "../deadlines.ts";
@@ -211,13 +211,12 @@ export class Queries {
         }
         if (filter.kind === "node") return filter.names.includes(this.#context.name);
         if (Buffer.byteLength(filter.expr) > FILTER_EXPRESSION_BYTES_MAX) return false;
-        const test = compileRe2(filter.expr);
-        if (test === undefined) {
-          this.#context.log.warn("Query filter is not a regular expression", { expression: filter.expr });
+        return new GoRegExp(filter.expr).test(own?.tags.get(filter.tag) ?? "");
+      } catch (error) {
+        if (error instanceof GoRegExpError) {
+          this.#context.log.warn("Query filter is not a regular expression", { error: error.message });
           return false;
         }
-        return test(own?.tags.get(filter.tag) ?? "");
-      } catch (error) {
         if (!(error instanceof GossipDecodeError)) throw error;
         this.#context.log.warn("Query filter is damaged", { error: error.message });
         return false;
