@@ -99,7 +99,7 @@ function tests(folders, args, options = []) {
   return [...quiet, "--test", ...options, ...flags, ...files];
 }
 
-const UNIT = ["src", "sim", "scripts", "fuzz", "bench", "interop/lib", "e2e/lib"];
+const UNIT = ["src", "sim", "scripts", "fuzz", "bench", "interop/lib", "e2e/lib", "chaos"];
 const commands = {
   start: (args) => [...quiet, "src/main.ts", "agent", "-dev", ...args],
   tribune: (args) => [...quiet, "src/main.ts", ...args],
@@ -112,13 +112,14 @@ const commands = {
   bench: (args) => [...quiet, "bench/main.ts", ...args],
   sim: (args) => [...quiet, "sim/main.ts", ...args],
   durability: (args) => [...quiet, "e2e/durability.ts", ...args],
+  chaos: (args) => [...quiet, "chaos/main.ts", ...args],
 };
 
 const [name, ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name ?? "") ? commands[name] : undefined;
 if (command === undefined) fail(`usage: node scripts/run.mjs ${Object.keys(commands).join("|")} [args]`);
 ensureInstalled();
-if (name === "e2e" || name === "durability" || name === "fuzz") {
+if (["e2e", "durability", "fuzz", "bench", "chaos"].includes(name)) {
   const built = spawnSync(pinnedNode, [...quiet, "scripts/build.ts", "--if-stale"], {
     cwd: root,
     stdio: "inherit",

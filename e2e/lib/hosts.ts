@@ -194,6 +194,7 @@ export class Hosts {
   readonly #namespaces: string[] = [];
   readonly #processes = new Set<HostProcess>();
   readonly #atExit = (): void => this.#destroySync();
+  #parted = false;
 
   constructor(lab: string) {
     this.#lab = lab;
@@ -221,6 +222,17 @@ export class Hosts {
   /** Takes a host off the bridge, or puts it back: a pulled network cable. */
   setLink(name: string, up: boolean): void {
     ip(["-n", this.#lab, "link", "set", `v-${name}`, up ? "up" : "down"]);
+  }
+
+  /** Parts the network in two: the named hosts reach each other but no other; none named: one network again. */
+  partition(names: readonly string[]): void {
+    if (!this.#parted && names.length > 0) {
+      ip(["-n", this.#lab, "link", "add", "br1", "type", "bridge"]);
+      ip(["-n", this.#lab, "link", "set", "br1", "up"]);
+      this.#parted = true;
+    }
+    for (const name of this.#hosts.keys())
+      ip(["-n", this.#lab, "link", "set", `v-${name}`, "master", names.includes(name) ? "br1" : "br0"]);
   }
 
   async destroy(): Promise<void> {
