@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Brings the programs that the interop and end-to-end tests run against: serf, dnsmasq, apache2, dig and friends from this
-# machine's own Debian release, and consul 1.8.7 (with prometheus 2.24.1) from the release named bullseye, unpacked beside
-# the project in .peers/ without being installed. Safe to run again: what is there is left alone.
+# machine's own Debian release, consul 1.8.7 (with prometheus 2.24.1) from the release named bullseye, unpacked beside the
+# project in .peers/ without being installed, and the npm package consul beside them. Safe to run again: what is there is left alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 peers="$PWD/.peers"
@@ -18,7 +18,7 @@ if ! command -v apt-get >/dev/null; then
   exit 1
 fi
 
-packages=(serf dnsmasq-base bind9-dnsutils apache2 dnsperf wrk haproxy curl iproute2 procps util-linux)
+packages=(serf dnsmasq-base bind9-dnsutils apache2 dnsperf wrk haproxy python3-consul2 curl iproute2 procps util-linux)
 wanted=()
 for p in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || wanted+=("$p")
@@ -54,5 +54,12 @@ fetch_bullseye() { # package, file inside it, name in .peers
 }
 fetch_bullseye consul usr/bin/consul consul
 fetch_bullseye prometheus usr/bin/prometheus prometheus
+
+# A client library of another ecosystem, in a folder of its own: it is no dependency of the project.
+if [ ! -d "$peers/npm-consul/node_modules/consul" ]; then
+  say "fetching consul 2.x (npm)"
+  mkdir -p "$peers/npm-consul"
+  npm install --prefix "$peers/npm-consul" --no-save --no-audit --no-fund --loglevel=error consul@2 >/dev/null
+fi
 
 say "peers: $(serf version | head -1), $("$peers/consul" version | head -1)"
