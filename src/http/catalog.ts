@@ -12,6 +12,7 @@ import { bool, list, map, ptr, str, struct } from "../wire/schema.ts";
 import { CATALOG_BODY } from "./body-rules.ts";
 import type { Call } from "./call.ts";
 import { HttpError, plainBadRequest } from "./errors.ts";
+import { KeptJson } from "./kept-json.ts";
 import { parseConsistency } from "./query-options.ts";
 import { type Answer, route } from "./routes.ts";
 import {
@@ -92,6 +93,10 @@ const NO_OPTIONS = {
   Filter: "",
 };
 
+const nodesBody = new KeptJson(NodesJson);
+const servicesBody = new KeptJson(ServiceTagsJson);
+const instancesBody = new KeptJson(ServiceNodesJson);
+
 async function nodes(c: Call): Promise<Answer> {
   const o = c.readOptions();
   const out = await c.read(
@@ -99,7 +104,7 @@ async function nodes(c: Call): Promise<Answer> {
     { ...o, NodeMetaFilters: c.nodeMeta, Source: c.source },
     { level: true },
   );
-  return NodesJson.json(out.Nodes);
+  return nodesBody.answer(out.Nodes);
 }
 
 async function services(c: Call): Promise<Answer> {
@@ -109,7 +114,7 @@ async function services(c: Call): Promise<Answer> {
     { ...DCSpecificRequest.zero(), ...o, NodeMetaFilters: c.nodeMeta },
     { level: true },
   );
-  return ServiceTagsJson.json(out.Services);
+  return servicesBody.answer(out.Services);
 }
 
 /** A request for instances of the service that the path names; shared with /v1/health. */
@@ -136,12 +141,12 @@ export function serviceRequest(
 
 async function service(c: Call): Promise<Answer> {
   const out = await c.read("Catalog.ServiceNodes", serviceRequest(c), { level: true });
-  return ServiceNodesJson.json(out.ServiceNodes);
+  return instancesBody.answer(out.ServiceNodes);
 }
 
 async function connect(c: Call): Promise<Answer> {
   const out = await c.read("Catalog.ServiceNodes", serviceRequest(c, { connect: true }), { level: true });
-  return ServiceNodesJson.json(out.ServiceNodes);
+  return instancesBody.answer(out.ServiceNodes);
 }
 
 function nodeName(c: Call): string {

@@ -250,8 +250,8 @@ class Door implements HttpDoor {
       res,
       answer.status,
       headers,
-      answer.type === JSON_TYPE && typeof body === "string" && this.#wantsPretty(call)
-        ? prettyJson(body)
+      answer.type === JSON_TYPE && this.#wantsPretty(call)
+        ? prettyJson(typeof body === "string" ? body : Buffer.from(body).toString("utf8"))
         : body,
     );
   }

@@ -3,15 +3,19 @@ import type { CheckServiceNode } from "../model/catalog.ts";
 import type { Call } from "./call.ts";
 import { serviceRequest } from "./catalog.ts";
 import { plainBadRequest } from "./errors.ts";
+import { KeptJson } from "./kept-json.ts";
 import { parseBool } from "./query-options.ts";
 import { type Answer, route } from "./routes.ts";
 import { CheckServiceNodesJson, HealthChecksJson } from "./views.ts";
+
+const instancesBody = new KeptJson(CheckServiceNodesJson);
+const checksBody = new KeptJson(HealthChecksJson);
 
 async function node(c: Call): Promise<Answer> {
   const o = c.readOptions();
   if (c.rest === "") throw plainBadRequest("Missing node name");
   const out = await c.read("Health.NodeChecks", { ...o, Node: c.rest }, { level: true });
-  return HealthChecksJson.json(out.HealthChecks);
+  return checksBody.answer(out.HealthChecks);
 }
 
 async function checks(c: Call): Promise<Answer> {
@@ -20,7 +24,7 @@ async function checks(c: Call): Promise<Answer> {
     { ...serviceRequest(c), ServiceTags: null, TagFilter: false },
     { level: true },
   );
-  return HealthChecksJson.json(out.HealthChecks);
+  return checksBody.answer(out.HealthChecks);
 }
 
 async function state(c: Call): Promise<Answer> {
@@ -31,7 +35,7 @@ async function state(c: Call): Promise<Answer> {
     { ...o, NodeMetaFilters: c.nodeMeta, State: c.rest, Source: c.source },
     { level: true },
   );
-  return HealthChecksJson.json(out.HealthChecks);
+  return checksBody.answer(out.HealthChecks);
 }
 
 async function instances(
@@ -41,7 +45,7 @@ async function instances(
   const request = serviceRequest(c, kind);
   const passing = passingOnly(c);
   const out = await c.read("Health.ServiceNodes", request, { level: true });
-  return CheckServiceNodesJson.json(passing ? onlyPassing(out.Nodes ?? []) : out.Nodes);
+  return instancesBody.answer(passing ? passingOf(out.Nodes) : out.Nodes);
 }
 
 function passingOnly(c: Call): boolean {
@@ -52,6 +56,19 @@ function passingOnly(c: Call): boolean {
   } catch {
     throw plainBadRequest("Invalid value for ?passing");
   }
+}
+
+/** Of a list that is kept, the passing ones are kept too. */
+const passingLists = new WeakMap<readonly CheckServiceNode[], readonly CheckServiceNode[]>();
+
+function passingOf(nodes: readonly CheckServiceNode[] | null): readonly CheckServiceNode[] {
+  if (nodes === null) return [];
+  let passing = passingLists.get(nodes);
+  if (passing === undefined) {
+    passing = onlyPassing(nodes);
+    passingLists.set(nodes, passing);
+  }
+  return passing;
 }
 
 /** Without those that have a check which does not pass; the last fills the gap, as the original does it. */

@@ -4,11 +4,13 @@ import { list, ptr } from "../wire/schema.ts";
 import { contentLength } from "./body.ts";
 import type { Call } from "./call.ts";
 import { HttpError, plainBadRequest } from "./errors.ts";
+import { KeptJson } from "./kept-json.ts";
 import { parseUint, type ReadOptions } from "./query-options.ts";
 import { type Answer, type Reply, route } from "./routes.ts";
 import { StringsJson } from "./views.ts";
 
-const EntriesJson = list(ptr(DirEntry));
+const entriesBody = new KeptJson(list(ptr(DirEntry)));
+const keysBody = new KeptJson(StringsJson);
 const NOT_FOUND: Reply = { status: 404 };
 const MISSING_KEY = "Missing key name";
 
@@ -25,7 +27,7 @@ async function get(c: Call): Promise<Answer> {
     if (query.has("keys")) return keys(c, o);
     if (query.has("recurse")) {
       const out = await c.read("KVS.List", { ...o, Key: c.rest });
-      return out.Entries === null || out.Entries.length === 0 ? NOT_FOUND : EntriesJson.json(out.Entries);
+      return out.Entries === null || out.Entries.length === 0 ? NOT_FOUND : entriesBody.answer(out.Entries);
     }
   }
   if (c.rest === "") throw plainBadRequest(MISSING_KEY);
@@ -45,7 +47,7 @@ async function keys(c: Call, o: ReadOptions): Promise<Answer> {
   const out = await c.read("KVS.ListKeys", { ...o, Prefix: c.rest, Seperator: separator });
   // An empty store has no keys; a prefix without any does not exist.
   if ((out.Keys === null || out.Keys.length === 0) && c.rest !== "") return NOT_FOUND;
-  return StringsJson.json(out.Keys);
+  return keysBody.answer(out.Keys);
 }
 
 /** Parameters that exclude each other. */

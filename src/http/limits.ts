@@ -29,3 +29,6 @@ export const MONITOR_BUFFER_BYTES_MAX = 1 << 20;
 
 /** Operations in one transaction. */
 export const TXN_OPS_MAX = 64;
+
+/** Bytes of encoded lists kept by each kind of list (nodes, instances, keys, ...): the few that are asked for all the time. */
+export const KEPT_BODY_BYTES_MAX = 16 << 20;

@@ -17,6 +17,7 @@ import {
   struct,
   uint,
 } from "../wire/schema.ts";
+import { keptList } from "./kept-list.ts";
 import { QueryMeta, QueryOptions, QuerySource, RaftIndex, WriteRequest } from "./query.ts";
 
 export const ServiceAddress = struct("ServiceAddress", {
@@ -315,7 +316,7 @@ export const ServiceDumpRequest = struct("ServiceDumpRequest", {
 export type ServiceDumpRequest = Infer<typeof ServiceDumpRequest>;
 
 export const IndexedNodes = struct("IndexedNodes", {
-  Nodes: list(ptr(Node)),
+  Nodes: keptList(list(ptr(Node))),
   ...QueryMeta.fields,
 });
 export type IndexedNodes = Infer<typeof IndexedNodes>;
@@ -333,7 +334,7 @@ export const IndexedServiceList = struct("IndexedServiceList", {
 export type IndexedServiceList = Infer<typeof IndexedServiceList>;
 
 export const IndexedServiceNodes = struct("IndexedServiceNodes", {
-  ServiceNodes: list(ptr(ServiceNode)),
+  ServiceNodes: keptList(list(ptr(ServiceNode))),
   ...QueryMeta.fields,
 });
 export type IndexedServiceNodes = Infer<typeof IndexedServiceNodes>;
@@ -351,13 +352,13 @@ export const IndexedNodeServiceList = struct("IndexedNodeServiceList", {
 export type IndexedNodeServiceList = Infer<typeof IndexedNodeServiceList>;
 
 export const IndexedHealthChecks = struct("IndexedHealthChecks", {
-  HealthChecks: list(ptr(HealthCheck)),
+  HealthChecks: keptList(list(ptr(HealthCheck))),
   ...QueryMeta.fields,
 });
 export type IndexedHealthChecks = Infer<typeof IndexedHealthChecks>;
 
 export const IndexedCheckServiceNodes = struct("IndexedCheckServiceNodes", {
-  Nodes: list(CheckServiceNode),
+  Nodes: keptList(list(CheckServiceNode)),
   ...QueryMeta.fields,
 });
 export type IndexedCheckServiceNodes = Infer<typeof IndexedCheckServiceNodes>;

@@ -5,6 +5,7 @@
 import { bytes, dur, field, type Infer, int, list, ptr, str, struct, uint, uint64 } from "../wire/schema.ts";
 import { HealthCheck, Node, NodeService } from "./catalog.ts";
 import { Intention } from "./connect.ts";
+import { keptList } from "./kept-list.ts";
 import { QueryMeta, QueryOptions, RaftIndex, WriteRequest } from "./query.ts";
 
 export const DirEntry = struct("DirEntry", {
@@ -41,13 +42,13 @@ export const KeyListRequest = struct("KeyListRequest", {
 export type KeyListRequest = Infer<typeof KeyListRequest>;
 
 export const IndexedDirEntries = struct("IndexedDirEntries", {
-  Entries: list(ptr(DirEntry)),
+  Entries: keptList(list(ptr(DirEntry))),
   ...QueryMeta.fields,
 });
 export type IndexedDirEntries = Infer<typeof IndexedDirEntries>;
 
 export const IndexedKeyList = struct("IndexedKeyList", {
-  Keys: list(str),
+  Keys: keptList(list(str)),
   ...QueryMeta.fields,
 });
 export type IndexedKeyList = Infer<typeof IndexedKeyList>;

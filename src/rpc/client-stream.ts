@@ -9,6 +9,8 @@ import type { YamuxStream } from "./yamux-connection.ts";
 interface Waiting {
   readonly resolve: (body: Buffer) => void;
   readonly reject: (error: unknown) => void;
+  /** The reply's body, if it is the one of the last time. */
+  readonly expected: Buffer | undefined;
 }
 
 const lost = (text: string): RpcConnectionError =>
@@ -38,11 +40,11 @@ export class ClientStream {
     );
   }
 
-  /** Sends an encoded request; resolves with the reply's body. Rejects with RpcRemoteError or RpcConnectionError. */
-  call(request: Buffer): Promise<Buffer> {
+  /** Sends an encoded request; resolves with the reply's body, which is found at once when it is `expected`. Rejects with RpcRemoteError or RpcConnectionError. */
+  call(request: Buffer, expected?: Buffer): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       if (this.#broken || !this.#stream.open) return reject(lost("stream closed"));
-      this.#waiting = { resolve, reject };
+      this.#waiting = { resolve, reject, expected };
       this.#stream.write(request);
     });
   }
@@ -66,7 +68,9 @@ export class ClientStream {
     }
     try {
       this.#splitter.push(bytes);
-      for (let value = this.#splitter.next(); value !== undefined; value = this.#splitter.next()) {
+      for (;;) {
+        const value = this.#splitter.next(this.#head === undefined ? undefined : this.#waiting.expected);
+        if (value === undefined) return;
         if (this.#head === undefined) {
           this.#head = decodeResponseHead(value);
           continue;

@@ -19,6 +19,7 @@ import { decode } from "../wire/schema.ts";
 import { ClientStream } from "./client-stream.ts";
 import { CONNECTION_KIND } from "./connection-kind.ts";
 import { dialText, RpcConnectionError, RpcError, RpcTimeoutError } from "./errors.ts";
+import { KeptReplies } from "./kept-replies.ts";
 import { DIAL_TIMEOUT_MS, IDLE_CLOSE_CLIENT_MS, IDLE_STREAMS_CLIENT } from "./limits.ts";
 import { encodeRequest } from "./rpc-message.ts";
 import { requestSnapshot } from "./snapshot.ts";
@@ -63,6 +64,12 @@ class Session {
   }
 }
 
+/** A request's bytes, and what the reply was the last time. */
+interface Exchange {
+  readonly bytes: Buffer;
+  readonly expected: Buffer | undefined;
+}
+
 /** Sequence numbers count calls of the whole process, over all sessions, from 1. */
 let sequence = 0n;
 
@@ -71,6 +78,7 @@ export class RpcPool {
   readonly #clock: Clock;
   readonly #metrics: Metrics;
   readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #replies = new KeptReplies();
   readonly #closing = new AbortController();
 
   constructor(options: RpcPoolOptions, ports: { readonly clock: Clock; readonly metrics: Metrics }) {
@@ -97,10 +105,13 @@ export class RpcPool {
     const declared = rpcMethods[method] as unknown as RpcMethod<MethodRequest<M>, MethodReply<M>>;
     options.signal?.throwIfAborted();
     this.#metrics.count("client.rpc");
-    const bytes = encodeRequest(method, ++sequence, declared.request, request);
-    const body = await this.#exchange(address, method, bytes, options);
+    const { bytes, bodyAt } = encodeRequest(method, ++sequence, declared.request, request);
+    const key = declared.blocking ? `${method} ${bytes.toString("latin1", bodyAt)}` : undefined;
+    const expected = key === undefined ? undefined : this.#replies.get(key)?.bytes;
+    const body = await this.#exchange(address, method, { bytes, expected }, options);
     try {
-      return decode(declared.reply, body);
+      const read = (from: Buffer): MethodReply<M> => decode(declared.reply, from);
+      return key === undefined ? read(body) : this.#replies.value(key, body, read);
     } catch (error) {
       if (error instanceof MsgpackError) throw new RpcError(`rpc error making call: ${error.message}`);
       throw error;
@@ -147,7 +158,7 @@ export class RpcPool {
       if (result.status === "fulfilled") this.#end(result.value);
   }
 
-  async #exchange(address: string, method: string, bytes: Buffer, options: CallOptions): Promise<Buffer> {
+  async #exchange(address: string, method: string, request: Exchange, options: CallOptions): Promise<Buffer> {
     // A session may be found dead only when a stream is wanted from it: dial anew once.
     for (let attempt = 0; ; attempt++) {
       const session = await this.#session(address, options);
@@ -163,7 +174,7 @@ export class RpcPool {
       session.active++;
       let keep = false;
       try {
-        const body = await this.#callOn(stream, method, bytes, options);
+        const body = await this.#callOn(stream, method, request, options);
         keep = true;
         return body;
       } finally {
@@ -180,9 +191,14 @@ export class RpcPool {
     }
   }
 
-  async #callOn(stream: ClientStream, method: string, bytes: Buffer, options: CallOptions): Promise<Buffer> {
+  async #callOn(
+    stream: ClientStream,
+    method: string,
+    { bytes, expected }: Exchange,
+    options: CallOptions,
+  ): Promise<Buffer> {
     const { signal, timeoutMs } = options;
-    if (signal === undefined && timeoutMs === undefined) return stream.call(bytes);
+    if (signal === undefined && timeoutMs === undefined) return stream.call(bytes, expected);
     const onAbort = (): void => stream.cancel(signal!.reason);
     signal?.addEventListener("abort", onAbort, { once: true });
     const timer =
@@ -190,7 +206,7 @@ export class RpcPool {
         ? undefined
         : this.#clock.timer(timeoutMs, () => stream.cancel(new RpcTimeoutError(method, timeoutMs)));
     try {
-      return await stream.call(bytes);
+      return await stream.call(bytes, expected);
     } finally {
       signal?.removeEventListener("abort", onAbort);
       timer?.cancel();

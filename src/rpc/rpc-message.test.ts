@@ -109,7 +109,7 @@ for (const file of ["methods.json", "federation.json"]) {
         const { request: type } = declared(head.ServiceMethod);
         const request = decodeBody(type, body);
         if (handBuilt(v)) return;
-        const again = encodeRequest(head.ServiceMethod, head.Seq, type, request);
+        const again = encodeRequest(head.ServiceMethod, head.Seq, type, request).bytes;
         assert.deepEqual(values(again)[0], headBytes);
         assert.equal(plain(values(again)[1]!), plain(body));
         return;

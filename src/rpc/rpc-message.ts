@@ -16,12 +16,18 @@ export type ResponseHead = Infer<typeof ResponseHead>;
 export const decodeRequestHead = (bytes: Buffer): RequestHead => decode(RequestHead, bytes);
 export const decodeResponseHead = (bytes: Buffer): ResponseHead => decode(ResponseHead, bytes);
 
-/** Head and body of a request in one buffer. */
-export function encodeRequest<Q>(method: string, seq: bigint, type: Type<Q>, request: Q): Buffer {
+/** Head and body of a request in one buffer; the body begins at `bodyAt`. */
+export function encodeRequest<Q>(
+  method: string,
+  seq: bigint,
+  type: Type<Q>,
+  request: Q,
+): { readonly bytes: Buffer; readonly bodyAt: number } {
   const w = new MsgpackWriter();
   RequestHead.encode(w, { ServiceMethod: method, Seq: seq });
+  const bodyAt = w.length;
   type.encode(w, request);
-  return w.finish();
+  return { bytes: w.finish(), bodyAt };
 }
 
 /** Head and body of a successful response in one buffer. */

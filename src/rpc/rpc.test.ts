@@ -291,7 +291,7 @@ async function plainExchange(
 }
 
 const request = (method: string, seq: bigint): Buffer =>
-  encodeRequest(method, seq, rpcMethods["Status.Leader"].request, leaderRequest);
+  encodeRequest(method, seq, rpcMethods["Status.Leader"].request, leaderRequest).bytes;
 
 test("plain connections: pipelined requests are answered one after another, byte by byte too", async (t) => {
   const order: string[] = [];
@@ -616,7 +616,7 @@ test("random bytes of every kind leave a server that answers", async (t) => {
     listener: { connsPerClientMax: 1000 },
   });
   const frames = Buffer.from(
-    encodeRequest("Status.Leader", 1n, rpcMethods["Status.Leader"].request, leaderRequest),
+    encodeRequest("Status.Leader", 1n, rpcMethods["Status.Leader"].request, leaderRequest).bytes,
   );
   for (let i = 0; i < 150; i++) {
     const kind = [0x00, 0x04, 0x04, 0x05, random.int(256)][random.int(5)]!;

@@ -20,6 +20,7 @@ import { compileFilter, filterList } from "./filter/apply.ts";
 import { nodeSelectable, serviceNodeSelectable, serviceSelectable } from "./filter/selectable.ts";
 import { nearestFirst } from "./nearness.ts";
 import { orNil } from "./nil.ts";
+import { readKey } from "./read-key.ts";
 import { normalizeRegister } from "./registration.ts";
 
 /** Tags asked for; agents before 1.3 send one in `ServiceTag`. */
@@ -78,6 +79,7 @@ export function catalogEndpoints(core: ServerCore) {
             (n) => n.Node,
           ),
         }),
+        readKey("Catalog.ListNodes", request),
       ),
     "Catalog.ListServices": (request, call) =>
       core.read(
@@ -85,27 +87,30 @@ export function catalogEndpoints(core: ServerCore) {
         call,
         (view) => listServices(view, request.NodeMetaFilters),
         (Services) => ({ Services }),
+        readKey("Catalog.ListServices", { NodeMetaFilters: request.NodeMetaFilters }),
       ),
     "Catalog.ServiceList": (request, call) =>
       core.read(request, call, serviceList, (all) => ({ Services: orNil(all) })),
     "Catalog.ServiceNodes": async (request, call) => {
       const { ServiceName: name, ServiceAddress: address } = request;
       if (name === "" && address === "") throw new ServerError("mustProvideServiceName");
+      const kind = request.Connect ? "connect" : "service";
+      const tags = tagsOf(request);
       const reply = await core.read(
         request,
         call,
         (view) => {
           if (request.Connect) return connectServiceNodes(view, name);
           if (address !== "") return serviceNodesByAddress(view, address);
-          return serviceNodes(view, name, tagsOf(request));
+          return serviceNodes(view, name, tags);
         },
         (found) => {
           const kept = found.filter((s: ServiceNode) => satisfiesMeta(s.NodeMeta, request.NodeMetaFilters));
           const filtered = filterList(request.Filter, serviceNodeSelectable, orNil(kept));
           return { ServiceNodes: nearestFirst(core, request.Source, filtered, (s) => s.Node) };
         },
+        readKey("Catalog.ServiceNodes", request, kind, address, name, ...tags),
       );
-      const kind = request.Connect ? "connect" : "service";
       core.metrics.count(`catalog.${kind}.query`, 1, { service: name });
       if ((reply.ServiceNodes ?? []).length === 0)
         core.metrics.count(`catalog.${kind}.not-found`, 1, { service: name });
@@ -118,6 +123,7 @@ export function catalogEndpoints(core: ServerCore) {
         call,
         (view) => nodeServices(view, request.Node),
         (found) => ({ NodeServices: filterNodeServices(request.Filter, found) }),
+        readKey("Catalog.NodeServices", request, request.Node),
       );
     },
     "Catalog.NodeServiceList": (request, call) => {

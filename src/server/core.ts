@@ -38,12 +38,13 @@ export interface ServerCore {
    * Logs a command and resolves with the FSM's result once it is applied here. A refusal by the FSM rejects with its text.
    */
   commit<K extends CommandKind>(kind: K, body: CommandBody<K>): Promise<unknown>;
-  /** Answers a read: consistency, blocking, then `shape` makes the reply's body, to which the query metadata is added. */
+  /** Answers a read: consistency, blocking, then `shape` makes the reply's body, to which the query metadata is added. `key`: see {@link readKey}. */
   read<T, R extends object>(
     request: ReadOptions,
     call: Call,
     query: Query<T>,
     shape: (value: T) => R,
+    key?: string,
   ): Promise<R & QueryMeta>;
   /** Metadata of an answer that is given now, without an index. */
   queryMeta(): QueryMeta;

@@ -17,6 +17,7 @@ import { filterList } from "./filter/apply.ts";
 import { checkSelectable, checkServiceNodeSelectable } from "./filter/selectable.ts";
 import { nearestFirst } from "./nearness.ts";
 import { orNil } from "./nil.ts";
+import { readKey } from "./read-key.ts";
 
 export function healthEndpoints(core: ServerCore) {
   return {
@@ -33,6 +34,7 @@ export function healthEndpoints(core: ServerCore) {
             (c) => c.Node,
           ),
         }),
+        readKey("Health.ChecksInState", request, request.State),
       ),
     "Health.NodeChecks": (request, call) =>
       core.read(
@@ -40,6 +42,7 @@ export function healthEndpoints(core: ServerCore) {
         call,
         (view) => nodeChecks(view, request.Node),
         (all) => ({ HealthChecks: filterList(request.Filter, checkSelectable, orNil(all)) }),
+        readKey("Health.NodeChecks", request, request.Node),
       ),
     "Health.ServiceChecks": (request, call) => {
       if (request.TagFilter) throw new ServerError("tagFiltering");
@@ -55,18 +58,21 @@ export function healthEndpoints(core: ServerCore) {
             (c) => c.Node,
           ),
         }),
+        readKey("Health.ServiceChecks", request, request.ServiceName),
       );
     },
     "Health.ServiceNodes": async (request, call) => {
       const { ServiceName: name } = request;
       if (name === "") throw new ServerError("mustProvideServiceName");
+      const kind = request.Connect ? "connect" : request.Ingress ? "ingress" : "service";
+      const tags = tagsOf(request);
       const reply = await core.read(
         request,
         call,
         (view) => {
           if (request.Connect) return connectServiceHealth(view, name);
           if (request.Ingress) return ingressServiceHealth(view, name);
-          return serviceHealth(view, name, tagsOf(request));
+          return serviceHealth(view, name, tags);
         },
         (found) => {
           const { NodeMetaFilters: meta } = request;
@@ -77,8 +83,8 @@ export function healthEndpoints(core: ServerCore) {
           const filtered = filterList(request.Filter, checkServiceNodeSelectable, orNil(kept));
           return { Nodes: nearestFirst(core, request.Source, filtered, (s) => s.Node?.Node ?? "") };
         },
+        readKey("Health.ServiceNodes", request, kind, name, ...tags),
       );
-      const kind = request.Connect ? "connect" : request.Ingress ? "ingress" : "service";
       core.metrics.count(`health.${kind}.query`, 1, { service: name });
       if ((reply.Nodes ?? []).length === 0)
         core.metrics.count(`health.${kind}.not-found`, 1, { service: name });

@@ -4,6 +4,7 @@ import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./dispatcher.ts";
 import { InvalidRequestError } from "./errors.ts";
 import { orNil } from "./nil.ts";
+import { readKey } from "./read-key.ts";
 
 /**
  * Checks a KV operation before it is logged, alone or in a transaction; false: the key may not be locked yet. A lock-delay is wall
@@ -40,6 +41,7 @@ export function kvEndpoints(core: ServerCore) {
         call,
         (view) => kvList(view, request.Key),
         (entries) => ({ Entries: orNil(entries) }),
+        readKey("KVS.List", {}, request.Key),
       ),
     "KVS.ListKeys": (request, call) =>
       core.read(
@@ -47,6 +49,7 @@ export function kvEndpoints(core: ServerCore) {
         call,
         (view) => kvKeys(view, request.Prefix, request.Seperator),
         (keys) => ({ Keys: orNil(keys) }),
+        readKey("KVS.ListKeys", {}, request.Prefix, request.Seperator),
       ),
   } satisfies Partial<Handlers>;
 }

@@ -26,3 +26,6 @@ export const BOOTSTRAP_PEERS_ATTEMPTS_MAX = 6;
 export const RETRY_JITTER_FRACTION = 16;
 /** A blocking query waits up to this fraction of its time longer, so that many do not end together. */
 export const BLOCKING_JITTER_FRACTION = 16;
+
+/** Read keys remembered to tell repeated reads from single ones; beyond it all are forgotten. */
+export const READ_KEYS_REMEMBERED = 8192;

@@ -9,7 +9,7 @@ import type { Random } from "../ports/random.ts";
 import type { StateStore } from "../state/state-store.ts";
 import type { Query, TrackedRead } from "../state/tracked-read.ts";
 import type { Call } from "./dispatcher.ts";
-import { BLOCKING_JITTER_FRACTION } from "./limits.ts";
+import { BLOCKING_JITTER_FRACTION, READ_KEYS_REMEMBERED } from "./limits.ts";
 
 /** The query options that decide how a read is answered. */
 export interface ReadOptions {
@@ -45,6 +45,8 @@ export class Reader {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #metrics: Metrics;
+  /** Keys of reads that were asked for: most reads come once, and keeping those would only fill memory. */
+  readonly #asked = new Set<string>();
   readonly #stops = new Set<() => void>();
   #blocking = 0;
   #stopped = false;
@@ -70,20 +72,38 @@ export class Reader {
     for (const end of [...this.#stops]) end();
   }
 
+  /** `key` names the query and the shape with all their arguments; without it nothing is kept. */
   async read<T, R extends object>(
     request: ReadOptions,
     call: Call,
     query: Query<T>,
     shape: (value: T) => R,
+    key?: string,
   ): Promise<R & QueryMeta> {
     this.#metrics.count("rpc.query");
     const settled = this.#settle(request);
     if (settled !== undefined) await settled;
-    let read = this.#parts.store.read(query);
+    const evaluate = this.#evaluation(query, key);
+    let read = evaluate();
     if (request.MinQueryIndex > 0 && read.index <= request.MinQueryIndex)
-      read = await this.#wait(request, call, query, read);
+      read = await this.#wait(request, call, evaluate, read);
+    let body = read.attached as R | undefined;
+    if (body === undefined) {
+      body = shape(read.value);
+      read.attached = body;
+    }
     const meta = this.#parts.meta();
-    return { ...shape(read.value), ...meta, Index: read.index };
+    return { ...body, ...meta, Index: read.index };
+  }
+
+  /** How a read is looked up: with a key that was asked for before, from the kept ones while they hold. */
+  #evaluation<T>(query: Query<T>, key: string | undefined): () => TrackedRead<T> {
+    const { store } = this.#parts;
+    if (key === undefined) return () => store.read(query);
+    if (this.#asked.has(key)) return () => store.cached(key, query);
+    if (this.#asked.size >= READ_KEYS_REMEMBERED) this.#asked.clear();
+    this.#asked.add(key);
+    return () => store.read(query);
   }
 
   /** What the consistency mode asks for before the state is looked at. */
@@ -96,7 +116,7 @@ export class Reader {
   async #wait<T>(
     request: ReadOptions,
     call: Call,
-    query: Query<T>,
+    evaluate: () => TrackedRead<T>,
     first: TrackedRead<T>,
   ): Promise<TrackedRead<T>> {
     const wait = queryTimeMs(request.MaxQueryTime, this.#parts);
@@ -108,7 +128,7 @@ export class Reader {
         const woken = await this.#untilChange(read, deadline, call.signal);
         const replaced = read.abandoned;
         if (woken) await this.#settle(request);
-        read = this.#parts.store.read(query);
+        read = evaluate();
         if (!woken || replaced) break;
       }
       return read;

@@ -6,8 +6,8 @@ export const ROW_WATCHES_MAX = 64;
 /** Characters of a watched prefix; a longer one is watched by its beginning, so that a write looks at few lengths. */
 export const WATCHED_PREFIX_CHARS_MAX = 64;
 
-/** Answers kept by `StateStore.cached`. */
-export const CACHED_READS_MAX = 8192;
+/** Answers kept by `StateStore.cached`: a list of 300 instances holds some 50 kB beside the rows themselves. */
+export const CACHED_READS_MAX = 2048;
 
 /** Longest lock delay in ms (observed in Consul 1.8.7: longer ones are cut). */
 export const LOCK_DELAY_MS_MAX = 60_000;

@@ -146,3 +146,30 @@ test("a large value in small pieces is not read over and over", () => {
   assert.equal(value?.length, all.length);
   assert.ok(performance.now() - started < 2_000);
 });
+
+test("an expected value is found whatever the pieces, and anything else is read as it is", () => {
+  const w = new MsgpackWriter();
+  w.array(50);
+  for (let i = 0; i < 50; i++) w.str(`item ${i}`);
+  const same = Buffer.from(w.finish());
+  const other = Buffer.from(same);
+  other[other.length - 1] = 0x21;
+  const longer = Buffer.concat([Buffer.of(0xdc, 0, 51), same.subarray(3), Buffer.of(1)]);
+  const after = Buffer.of(0x2a);
+  for (const value of [same, other, longer, Buffer.of(0x80)])
+    for (const size of [1, 7, same.length, 10_000]) {
+      const all = Buffer.concat([value, after]);
+      const splitter = new MsgpackSplitter(1 << 20);
+      const got: Buffer[] = [];
+      for (let at = 0; at < all.length; at += size) {
+        splitter.push(all.subarray(at, at + size));
+        for (;;) {
+          const v = splitter.next(got.length === 0 ? same : undefined);
+          if (v === undefined) break;
+          got.push(v);
+        }
+      }
+      assert.deepEqual(got, [value, after]);
+      assert.equal(splitter.heldBytes, 0);
+    }
+});

@@ -126,11 +126,17 @@ export class MsgpackSplitter {
 
   /**
    * The next whole value, as a view that stays valid, or undefined when more bytes are needed.
+   * `expected`: a whole value that may come again; its end is then found by comparing, not by walking through it.
    * Throws {@link MsgpackError} for bytes that start no value and for one longer than the limit; the stream is then lost.
    */
-  next(): Buffer | undefined {
+  next(expected?: Buffer): Buffer | undefined {
     const buf = this.#buf;
     const end = this.#end;
+    if (expected !== undefined && this.#scan === this.#start) {
+      const n = Math.min(end - this.#start, expected.length);
+      if (buf.compare(expected, 0, n, this.#start, this.#start + n) === 0)
+        return n < expected.length ? undefined : this.#takeTo(this.#start + n);
+    }
     let at = this.#scan;
     const open = this.#open;
     for (;;) {
@@ -175,19 +181,24 @@ export class MsgpackSplitter {
         open.pop();
       }
       if (open.length === 0) {
-        const value = buf.subarray(this.#start, at);
-        this.#start = at;
-        this.#scan = at;
-        // What was returned must not be overwritten by later bytes: they go behind `#end` only.
-        if (at === end) {
-          this.#buf = EMPTY;
-          this.#start = this.#scan = this.#end = 0;
-          this.#owned = false;
-        }
-        return value;
+        return this.#takeTo(at);
       }
     }
     this.#scan = at;
     return undefined;
+  }
+
+  /** Returns what is held up to `at`. */
+  #takeTo(at: number): Buffer {
+    const value = this.#buf.subarray(this.#start, at);
+    this.#start = at;
+    this.#scan = at;
+    // What was returned must not be overwritten by later bytes: they go behind `#end` only.
+    if (at === this.#end) {
+      this.#buf = EMPTY;
+      this.#start = this.#scan = this.#end = 0;
+      this.#owned = false;
+    }
+    return value;
   }
 }

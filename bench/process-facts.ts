@@ -1,0 +1,39 @@
+/** What the kernel says of a process (proc(5)). */
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** Clock ticks of /proc are 1/100 s on Linux whatever the kernel's own. */
+const TICK_US = 10_000;
+
+/** User and system time of a process with all its threads so far, microseconds. */
+export function cpuUs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  // The name in parentheses may hold anything: fields count from behind it.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+}
+
+/** A line of /proc/pid/status in MB: VmRSS (resident), VmHWM (its peak), RssAnon (of it, memory of its own). */
+export function memoryMb(pid: number, field: "VmRSS" | "VmHWM" | "RssAnon"): number {
+  const found = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(
+    readFileSync(`/proc/${pid}/status`, "latin1"),
+  );
+  if (found === null) throw new Error(`/proc/${pid}/status has no ${field}`);
+  return Number(found[1]) / 1024;
+}
+
+/** Milliseconds of one look at whether processes are at rest, and how long to go on looking. */
+const REST_LOOK_MS = 100;
+const REST_WAIT_MS = 20_000;
+
+/** Waits until the processes use less than a tenth of a core: what a load left behind is not the next row's. */
+export async function atRest(pids: readonly number[]): Promise<void> {
+  const used = (): number => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
+  const end = performance.now() + REST_WAIT_MS;
+  for (let before = used(); performance.now() < end; ) {
+    await sleep(REST_LOOK_MS);
+    const now = used();
+    if (now - before <= REST_LOOK_MS * 100) return;
+    before = now;
+  }
+}

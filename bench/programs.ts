@@ -1,0 +1,112 @@
+/**
+ * The two programs under the bench, each as a user would run it: a process, a configuration file, a data folder on disk.
+ * Both get the same file; what it does not name is each program's own default (both sync every commit to disk).
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { getJson } from "./http-driver.ts";
+import { until } from "./until.ts";
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+
+export interface Program {
+  readonly name: "consul" | "tribune";
+  readonly path: string;
+}
+
+export const PROGRAMS = {
+  consul: { name: "consul", path: join(root, ".peers", "consul") },
+  tribune: { name: "tribune", path: join(root, "build", "tribune") },
+} as const satisfies Record<string, Program>;
+
+/** What is missing to run, as a sentence; undefined when all is there. */
+export function missing(): string | undefined {
+  if (!existsSync(PROGRAMS.consul.path))
+    return `Consul 1.8.7 is not at ${PROGRAMS.consul.path}: run sh interop/setup.sh`;
+  if (!existsSync(PROGRAMS.tribune.path))
+    return `the executable is not at ${PROGRAMS.tribune.path}: run npm run build`;
+  return undefined;
+}
+
+export interface AgentOptions {
+  readonly program: Program;
+  /** Loopback address of its own; every port is the default one. */
+  readonly ip: string;
+  readonly name: string;
+  readonly folder: string;
+  /** Number of servers that form the cluster; 0: a client agent. */
+  readonly servers: number;
+  readonly join?: readonly string[];
+}
+
+export class BenchAgent {
+  readonly options: AgentOptions;
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<void>;
+
+  constructor(options: AgentOptions) {
+    this.options = options;
+    const { program, ip, name, folder, servers, join: peers = [] } = options;
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, "agent.json");
+    writeFileSync(
+      file,
+      JSON.stringify({
+        node_name: name,
+        datacenter: "dc1",
+        data_dir: join(folder, "data"),
+        bind_addr: ip,
+        client_addr: ip,
+        server: servers > 0,
+        ...(servers > 0 ? { bootstrap_expect: servers } : {}),
+        retry_join: peers,
+        retry_interval: "1s",
+        disable_update_check: true,
+        log_level: "warn",
+        performance: { raft_multiplier: 1 },
+        // Above the connections that the rows open from one address.
+        limits: { http_max_conns_per_client: 15_000 },
+      }),
+    );
+    const log = openSync(join(folder, "log"), "a");
+    this.#child = spawn(program.path, ["agent", "-config-file", file], { stdio: ["ignore", log, log] });
+    this.#exit = new Promise((done) => this.#child.on("exit", () => done()));
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get ip(): string {
+    return this.options.ip;
+  }
+
+  get http(): string {
+    return `http://${this.options.ip}:8500`;
+  }
+
+  /** Resolves once the cluster has a leader as this agent sees it and its own node is in the catalog. */
+  async ready(timeoutMs = 30_000): Promise<void> {
+    await until(`${this.options.name} ready`, timeoutMs, async () => {
+      if (this.#child.exitCode !== null)
+        throw new Error(
+          `${this.options.program.name} ${this.options.name} exited: ${readFileSync(join(this.options.folder, "log"), "utf8").slice(-2000)}`,
+        );
+      const nodes = await getJson(`${this.http}/v1/catalog/nodes`).catch(() => undefined);
+      return Array.isArray(nodes) && nodes.some((n: { Node?: string }) => n.Node === this.options.name);
+    });
+  }
+
+  async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    this.#child.kill(signal);
+    await this.#exit;
+  }
+}
+
+/** Ends an agent and removes what it wrote. */
+export async function discard(agent: BenchAgent): Promise<void> {
+  await agent.stop();
+  rmSync(agent.options.folder, { recursive: true, force: true });
+}
