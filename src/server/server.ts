@@ -143,6 +143,7 @@ export class Server implements ServerApi, ServerCore {
         { ...this.#ports, log: this.#ports.log.named("rpc") },
       );
       await this.#listener.start();
+      this.options.onRpcListening?.(this.#listener.address.port);
       const parts = this.#assemble();
       this.#parts = parts;
       await parts.raft.start();
@@ -270,8 +271,9 @@ export class Server implements ServerApi, ServerCore {
     call: Call,
     query: Query<T>,
     shape: (value: T) => R,
+    key?: string,
   ): Promise<R & QueryMeta> {
-    return this.#reader.read(request, call, query, shape);
+    return this.#reader.read(request, call, query, shape, key);
   }
 
   queryMeta(): QueryMeta {
