@@ -1,10 +1,12 @@
 /** The DNS door: UDP and TCP sockets on every DNS address, each packet to the resolver, its answer back. */
-import { createSocket, type RemoteInfo, type Socket as UdpSocket } from "node:dgram";
-import { createServer, isIPv6, type Server, type Socket } from "node:net";
+import { createSocket, type RemoteInfo, type SocketOptions, type Socket as UdpSocket } from "node:dgram";
+import { lookup } from "node:dns";
+import { createServer, isIP, isIPv6, type Server, type Socket } from "node:net";
 import type { AgentApi } from "../agent/contract.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import {
+  ANY_PORT_TRIES,
   MESSAGE_BYTES_MAX,
   TCP_CONNECTIONS_MAX,
   TCP_FIRST_QUERY_MS,
@@ -48,6 +50,12 @@ const listenText = (network: string, host: string, port: number, error: NodeJS.E
 
 const TYPE_NAMES = new Map<number, string>(Object.entries(TYPE).map(([name, n]) => [n, name]));
 
+type LookupDone = (error: NodeJS.ErrnoException | null, address: string, family: number) => void;
+/** The option's declared type names the callback second; dgram calls it with the family between (Node 26). */
+type DatagramLookup = NonNullable<SocketOptions["lookup"]>;
+
+const ignoreSendResult = (): void => {};
+
 class Door implements DnsDoor {
   readonly #agent: AgentApi;
   readonly #log: Logger;
@@ -72,7 +80,10 @@ class Door implements DnsDoor {
     const problems: string[] = [];
     for (const { host, port } of this.#agent.config.dnsAddrs) {
       if (port < 0) continue;
-      // With port 0, for tests, TCP takes the port that UDP was given.
+      if (port === 0) {
+        this.#addresses.push({ host, port: await this.#listenAnywhere(host, problems) });
+        continue;
+      }
       const bound = await this.#listenUdp(host, port).catch((error: NodeJS.ErrnoException) => {
         problems.push(listenText("udp", host, port, error));
         return port;
@@ -96,9 +107,34 @@ class Door implements DnsDoor {
       await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
+  /** TCP takes the port that the system gave UDP; where another program has it, both try the next. */
+  async #listenAnywhere(host: string, problems: string[]): Promise<number> {
+    for (let tries = 1; ; tries++) {
+      let port = 0;
+      try {
+        port = await this.#listenUdp(host, 0);
+        await this.#listenTcp(host, port);
+        return port;
+      } catch (error) {
+        if (tries < ANY_PORT_TRIES) {
+          if (port > 0) await new Promise<void>((resolve) => this.#udp.pop()!.close(() => resolve()));
+          continue;
+        }
+        problems.push(listenText(port > 0 ? "tcp" : "udp", host, port, error as NodeJS.ErrnoException));
+        return port;
+      }
+    }
+  }
+
   #listenUdp(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      const socket = createSocket({ type: isIPv6(host) ? "udp6" : "udp4", recvBufferSize: 1 << 20 });
+      const socket = createSocket({
+        type: isIPv6(host) ? "udp6" : "udp4",
+        recvBufferSize: 1 << 20,
+        // Answers go to where queries came from: an address, for which the resolver would take a further turn of the loop.
+        lookup: ((address: string, of: number, done: LookupDone) =>
+          isIP(address) === 0 ? lookup(address, of, done) : done(null, address, of)) as DatagramLookup,
+      });
       socket.once("error", reject);
       socket.on("message", (bytes, from) => void this.#onPacket(socket, bytes, from));
       socket.bind({ address: host, port }, () => {
@@ -136,7 +172,7 @@ class Door implements DnsDoor {
     try {
       const answer = await this.#answer(bytes, { network: "udp", address: from.address }, from.port);
       // A client that is gone, or an answer that the network refuses, is not our failure.
-      if (answer !== undefined) socket.send(answer, from.port, from.address, () => {});
+      if (answer !== undefined) socket.send(answer, from.port, from.address, ignoreSendResult);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "ERR_SOCKET_DGRAM_NOT_RUNNING")
         this.#log.error("DNS query failed", { error: (error as Error).message });

@@ -35,3 +35,14 @@ export const CNAME_RECORDS_PLAIN = 5;
 export const NAME_SERVERS_MAX = 3;
 /** Datacenter replies older than this are counted as stale, in milliseconds. */
 export const STALE_COUNTED_MS = 5_000;
+
+/** Ports tried when any will do (port 0) and TCP cannot have the one that UDP was given. */
+export const ANY_PORT_TRIES = 10;
+
+/** Answers kept for one question over one list of instances: enough for some variety, and a bound for long lists. */
+export const KEPT_VARIANTS_MIN = 24;
+export const KEPT_VARIANTS_MAX = 1024;
+/** Bytes of a query whose answers are kept: the usual ones; what is longer carries rare options. */
+export const KEPT_QUERY_BYTES_MAX = 300;
+/** Bytes of kept answers after which all are forgotten and made anew. */
+export const KEPT_ANSWER_BYTES_MAX = 16 << 20;

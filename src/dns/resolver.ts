@@ -7,6 +7,7 @@ import type { Logger } from "../ports/log.ts";
 import { shuffled } from "../ports/random.ts";
 import { parseDuration } from "../wire/duration.ts";
 import { encodeReply } from "./encode.ts";
+import { KeptAnswers } from "./kept-answers.ts";
 import { CNAME_DEPTH_MAX, CNAME_RECORDS_PLAIN, NAME_SERVERS_MAX } from "./limits.ts";
 import { Lookups } from "./lookups.ts";
 import {
@@ -56,6 +57,8 @@ interface Answer {
   readonly scoped: boolean;
   /** SOA goes to authority when nothing is left to answer. */
   readonly soaWhenEmpty: boolean;
+  /** Holds records of further lookups, which may change by themselves. */
+  readonly chased: boolean;
 }
 
 const plain = (part: Partial<Answer>): Answer => ({
@@ -66,8 +69,10 @@ const plain = (part: Partial<Answer>): Answer => ({
   trim: false,
   scoped: false,
   soaWhenEmpty: false,
+  chased: false,
   ...part,
 });
+const IN_DOMAIN = { authoritative: true, edns: true } as const;
 const SERVFAIL = plain({ rcode: RCODE.servFail });
 
 /** How a lookup inside the domain was asked. */
@@ -87,6 +92,7 @@ export class Resolver {
   readonly #agent: AgentApi;
   readonly #log: Logger;
   readonly #lookups: Lookups;
+  readonly #kept = new KeptAnswers<Instance>();
 
   constructor(agent: AgentApi) {
     this.#agent = agent;
@@ -99,7 +105,7 @@ export class Resolver {
     const { config } = this.#agent;
     const lower = query.name.toLowerCase();
     const rest = stripDomain(lower, domainsOf(config));
-    if (rest !== undefined) return this.#inDomain(query, rest, client);
+    if (rest !== undefined) return this.#inDomain(query, rest, message, client);
     if (lower === "arpa." || lower.endsWith(".arpa.")) return this.#reverse(query, lower, message, client);
     if (config.recursors.length > 0) return this.#recurse(query, message, client);
     return this.#encode(query, plain({ rcode: RCODE.refused }), client, {
@@ -130,7 +136,7 @@ export class Resolver {
     return plain({ rcode: RCODE.nxDomain, authority: [this.#soa] });
   }
 
-  async #inDomain(query: Query, rest: string, client: Client): Promise<Buffer> {
+  async #inDomain(query: Query, rest: string, message: Buffer, client: Client): Promise<Buffer> {
     const asked: Asked = {
       name: query.name,
       type: query.type,
@@ -139,10 +145,49 @@ export class Resolver {
       sourceIp: (query.edns?.subnet && subnetAddress(query.edns.subnet)) || client.address,
       depth: 0,
     };
-    return this.#encode(query, await this.#domainAnswer(rest, asked), client, {
-      authoritative: true,
-      edns: true,
-    });
+    if (asked.type !== TYPE.SOA && asked.type !== TYPE.NS && asked.type !== TYPE.AXFR) {
+      const question = parseQuestion(rest, asked.type, this.#agent.config.datacenter);
+      if (question.kind === "service") return this.#serviceReply(query, question, asked, message);
+    }
+    return this.#encode(query, await this.#domainAnswer(rest, asked), client, IN_DOMAIN);
+  }
+
+  /** A service's answer to a client: made ahead where the catalog's list is one that was answered from before. */
+  async #serviceReply(
+    query: Query,
+    question: Question & { kind: "service" },
+    asked: Asked,
+    message: Buffer,
+  ): Promise<Buffer> {
+    const { config, random } = this.#agent;
+    const found = await this.#lookups.service(question);
+    const { client } = asked;
+    if (found.kind !== "found" || found.value.length === 0)
+      return this.#encode(query, this.#notFound(found.kind), client, IN_DOMAIN);
+    const list = found.value;
+    // All of the packet but its id.
+    const key = `${client.network} ${message.toString("latin1", 2)}`;
+    const instances = (): readonly Instance[] => healthy(instancesOf(list), config.dns.onlyPassing);
+    const wheel = this.#kept.wheel(list, config, key, instances);
+    const ready = wheel?.next();
+    if (ready !== undefined) {
+      const answer = Buffer.allocUnsafe(ready.length);
+      ready.copy(answer, 2, 2);
+      answer.writeUInt16BE(query.id, 0);
+      return answer;
+    }
+    const ordered = wheel === undefined ? shuffled(random, instances()) : wheel.order(random);
+    if (ordered.length === 0) return this.#encode(query, this.#absent(), client, IN_DOMAIN);
+    const ttl = serviceTtl(question.service, config.dns.serviceTtlMs);
+    const answer = await this.#records(ordered, ttl, asked, false);
+    const bytes = this.#encode(query, answer, client, IN_DOMAIN);
+    // What was looked up elsewhere, or tells the time, is made anew each time.
+    if (wheel !== undefined && !answer.chased && answer.answers.length > 0) this.#kept.keep(wheel, bytes);
+    return bytes;
+  }
+
+  #notFound(kind: "found" | "unknown" | "failed"): Answer {
+    return kind === "failed" ? SERVFAIL : this.#absent();
   }
 
   async #domainAnswer(rest: string, asked: Asked): Promise<Answer> {
@@ -256,17 +301,22 @@ export class Resolver {
           ...(await this.#chaseForService(made.chase, ttl, asked)),
         ],
         ...shape,
+        chased: true,
       });
     }
     const answers: ResourceRecord[] = [];
     const additional: ResourceRecord[] = [];
+    let chased = false;
     for (const one of serviceSrv(asked.name, instances, ttl, rules)) {
       answers.push(one.srv);
       additional.push(...one.additional);
-      if (one.chase !== undefined) additional.push(...(await this.#chaseForService(one.chase, ttl, asked)));
+      if (one.chase !== undefined) {
+        chased = true;
+        additional.push(...(await this.#chaseForService(one.chase, ttl, asked)));
+      }
       additional.push(...one.texts);
     }
-    return plain({ answers, additional, ...shape });
+    return plain({ answers, additional, ...shape, chased });
   }
 
   /** The records behind a CNAME's target: from the catalog when it lies in our domains, else from a recursor. */
