@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { Keys } from "../src/agent/config/key.ts";
+import { CONFIG_KEYS } from "../src/agent/config/schema.ts";
 import { codeSpans, readDocuments, referenceErrors } from "./doc-references.ts";
+import { readSources } from "./import-graph.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
 
@@ -32,6 +35,35 @@ test("what does not exist is found with its place, what is an example is not loo
     "scripts/README.md:6: scripts/doc-references.ts has no Document.paths",
     `scripts/README.md:7: scripts/docs.test.ts has no test "no such ${"test"}"`,
   ]);
+});
+
+test("configuration keys and metrics that the documents for users name exist", () => {
+  const known = new Set<string>(["node_modules"]);
+  const collect = (keys: Keys, path: string): void => {
+    for (const [name, { type }] of Object.entries(keys)) {
+      known.add(name).add(`${path}${name}`);
+      if ("keys" in type && path.split(".").length < 4) collect(type.keys, `${path}${name}.`);
+    }
+  };
+  collect(CONFIG_KEYS, "");
+  const metrics = readSources(root, ["src"]).flatMap(({ text }) => [
+    ...text.matchAll(/metrics\.(?:count|gauge|sample)\(\s*(["`])([^"`]+)\1/g),
+  ]);
+  for (const [, , name] of metrics) known.add(name!);
+  // `raft.state.${role}`
+  const families = [...known].filter((name) => name.includes("${")).map((name) => name.split("${")[0]!);
+  const exists = (name: string): boolean =>
+    known.has(name) || families.some((f) => f !== "" && name.startsWith(f));
+  const unknown = readDocuments(root)
+    .filter(({ path }) => /^(README|docs\/(OPERATIONS|MIGRATION|DIVERGENCE))\.md$/.test(path))
+    .flatMap(({ path, text }) => codeSpans(text).map(({ line, span }) => ({ at: `${path}:${line}`, span })))
+    .map(({ at, span }) => ({ at, key: span.replace(/ = .*$/, "") }))
+    .filter(
+      ({ key }) =>
+        /^[a-z]+(?:_[a-z]+)+$|^[a-z_]+\.[a-z]+(?:_[a-z]+)+$|^raft\.state\.|^memberlist\./.test(key) &&
+        !exists(key),
+    );
+  assert.deepEqual(unknown, []);
 });
 
 test("codeSpans() knows lines and fences", () => {
