@@ -2,10 +2,9 @@
  * The agent's folder: one agent at a time, and the node's id in it. The lock is SQLite's, which the system lifts when the
  * process ends, however it ends.
  */
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import type { Disk } from "../ports/disk.ts";
+import { type Disk, makeFolder } from "../ports/disk.ts";
 import { type Random, uuid } from "../ports/random.ts";
 
 export class DataDirError extends Error {
@@ -17,7 +16,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** Takes the folder for this process, making it when it is not there. Returns how to give it back. */
 export async function lockDataDir(dataDir: string): Promise<() => void> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o755 });
+    await makeFolder(dataDir);
   } catch (error) {
     throw new DataDirError(`cannot make the data directory ${dataDir}: ${(error as Error).message}`);
   }

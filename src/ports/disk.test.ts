@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Disk, memoryDisk, realDisk } from "./disk.ts";
+import { type Disk, makeFolder, memoryDisk, realDisk } from "./disk.ts";
 
 function diskSuite(
   name: string,
@@ -43,3 +43,24 @@ test("real: a file is private and no temporary name stays behind", async () => {
     await rm(root, { recursive: true });
   }
 });
+
+test("makeFolder() makes what is missing, accepts what is there, and refuses where none can be", async () => {
+  const root = await mkdtemp(join(tmpdir(), "tribune-disk-"));
+  try {
+    await makeFolder(join(root, "a/b/c"));
+    await makeFolder(join(root, "a/b/c"));
+    assert.ok((await stat(join(root, "a/b/c"))).isDirectory());
+    await realDisk.writeAtomic(join(root, "file"), Buffer.from("x"));
+    await assert.rejects(makeFolder(join(root, "file")), { code: "EEXIST" });
+    await assert.rejects(makeFolder(join(root, "file/below")), { code: "ENOTDIR" });
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
+// Node's own recursive mkdir never comes back from this one.
+test(
+  "makeFolder() fails where the file system takes no folders",
+  { skip: process.platform !== "linux" },
+  () => assert.rejects(makeFolder("/proc/tribune-none/below"), { code: "ENOENT" }),
+);

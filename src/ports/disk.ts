@@ -1,5 +1,5 @@
 /** Small files that must be whole or absent: agent state, node id, gossip snapshots' compaction. */
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 export interface Disk {
@@ -8,7 +8,11 @@ export interface Disk {
   /** Replaces the file: after it resolves the new bytes survive a power cut; before, the old ones do. */
   writeAtomic(path: string, bytes: Uint8Array, options?: { readonly mode?: number }): Promise<void>;
   /** Adds to a file's end, making it if there is none. With `sync` the bytes survive a power cut once it resolves. */
-  append(path: string, bytes: Uint8Array, options?: { readonly sync?: boolean; readonly mode?: number }): Promise<void>;
+  append(
+    path: string,
+    bytes: Uint8Array,
+    options?: { readonly sync?: boolean; readonly mode?: number },
+  ): Promise<void>;
   /** Deletes a file or a folder with all in it; no error when it is not there. */
   remove(path: string): Promise<void>;
   /** Names in a folder, sorted; none when there is no such folder. */
@@ -25,6 +29,28 @@ export async function syncFolder(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * Makes a folder and those above it. Not by mkdir's own `recursive`: that never returns where a file system accepts no
+ * folders and answers ENOENT (/proc).
+ */
+export async function makeFolder(path: string, mode: number = 0o755): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    const above = dirname(path);
+    if (code !== "ENOENT" || above === path) throw error;
+    const there = await stat(above).then(
+      (s) => s.isDirectory(),
+      () => false,
+    );
+    if (there) throw error;
+    await makeFolder(above, mode);
+    await mkdir(path, { mode });
   }
 }
 
@@ -67,9 +93,7 @@ export const realDisk: Disk = {
       throw error;
     }
   },
-  mkdir: async (path) => {
-    await mkdir(path, { recursive: true, mode: 0o755 });
-  },
+  mkdir: (path) => makeFolder(path),
 };
 
 /** Nothing on disk: for `-dev` and tests. Paths are keys. */

@@ -199,10 +199,9 @@ test("0.6 keys are accepted with a warning", () => {
   ]);
 });
 
-test("what nothing acts on yet is told, above all what would protect", () => {
+test("what nothing acts on yet is told", () => {
   const warned = (text: string): readonly string[] => hcl(text).warnings;
-  assert.match(warned("acl { enabled = true }").join(), /^access control is configured.*not enforce/);
-  assert.match(warned('acl_datacenter = "dc1"').join(), /^access control is configured/);
+  assert.match(warned("acl { enabled = true }").join(), /^acl\.enabled: the servers decide about tokens/);
   assert.match(warned('acl { enabled = true default_policy = "deny" }').join(), /acl\.default_policy/);
   assert.match(warned("ports { https = 8501 }").join(), /serves no HTTPS/);
   assert.match(
@@ -213,9 +212,22 @@ test("what nothing acts on yet is told, above all what would protect", () => {
     warned('connect { enabled = true } ui_config { metrics_proxy { base_url = "http://x" } }').join(),
     /^settings without effect in this version: connect\.enabled, ui_config\.metrics_proxy\.base_url$/,
   );
-  const tls = flags({}, { hcl: ['ca_file = "/c/ca.pem" verify_outgoing = true'] });
-  assert.match(good(tls, host({ "/c/ca.pem": "" })).warnings.join(), /^TLS is configured.*neither encrypted/);
   assert.deepEqual(warned("acl { enabled = false } verify_incoming = false connect { enabled = false }"), []);
+});
+
+test("a setting that asks for protection which is not there stops the start", () => {
+  const refused = (hclText: string): string => {
+    const built = buildConfig(flags({}, { hcl: [hclText] }), host({ "/c/ca.pem": "" }));
+    assert.ok(built instanceof ConfigError, `${hclText} starts`);
+    return built.explain();
+  };
+  assert.match(refused("server = true acl { enabled = true }"), /does not enforce access control/);
+  assert.match(refused('server = true acl_datacenter = "dc1"'), /does not enforce access control/);
+  assert.match(
+    refused('ca_file = "/c/ca.pem" verify_outgoing = true'),
+    /verify_outgoing: this version does not speak TLS/,
+  );
+  assert.match(refused("verify_incoming_rpc = true"), /neither encrypted nor authenticated/);
 });
 
 test("signals: 1.8 rules by role unless configured", () => {

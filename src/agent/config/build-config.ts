@@ -21,7 +21,7 @@ import type { HostNetwork } from "./sockaddr/interface-address.ts";
 import { type ConfigFiles, readSources } from "./sources.ts";
 import { validate } from "./validate.ts";
 import { validateDefinitions } from "./validate-definitions.ts";
-import { withoutEffect } from "./without-effect.ts";
+import { type WithoutEffect, withoutEffect } from "./without-effect.ts";
 
 /** What a configuration needs of the machine. `host.ts` has the real one. */
 export interface ConfigHost {
@@ -73,14 +73,18 @@ function build(flags: AgentFlags, host: ConfigHost): RuntimeConfig {
   const issues = new Issues(places);
   for (const p of [...fromFlags.problems, ...decoded.flatMap((d) => d.problems)]) issues.problem(p);
   const settings = modern(merged);
-  const said = [
-    ...withoutEffect(settings, modern(merge(baseline))),
-    ...warnings,
-    ...decoded.flatMap((d) => d.warnings),
-  ];
+  const inert = withoutEffect(settings, modern(merge(baseline)));
+  const said = [...inert.warnings, ...warnings, ...decoded.flatMap((d) => d.warnings)];
   const definitionPlace = (definition: object): Place | undefined =>
     decoded.map((d) => d.objectPlaces.get(definition)).find((p) => p !== undefined);
-  return resolve(settings, flags, host, issues, said, definitionPlace);
+  return resolve(
+    settings,
+    flags,
+    host,
+    issues,
+    { refusals: inert.refusals, warnings: said },
+    definitionPlace,
+  );
 }
 
 /** All sources; when several are wrong, the first one's sentence and the places of all. */
@@ -153,7 +157,7 @@ function resolve(
   flags: AgentFlags,
   host: ConfigHost,
   issues: Issues,
-  said: readonly string[],
+  said: WithoutEffect,
   definitionPlace: (definition: object) => Place | undefined,
 ): RuntimeConfig {
   const warnings: string[] = [];
@@ -316,9 +320,10 @@ function resolve(
 
   validate(c, { config, flags, host, listeners: heard, issues, warnings });
   validateDefinitions(services, checks, config, issues, definitionPlace);
+  for (const { key, text, hint } of said.refusals) issues.add(text, key, hint);
   const error = issues.error();
   if (error !== undefined) throw error;
-  const all = [...warnings, ...said];
+  const all = [...warnings, ...said.warnings];
   const whole: RuntimeConfig = { ...config, warnings: all, debug: new Map() };
   return { ...whole, debug: debugConfig(whole) };
 }
