@@ -38,20 +38,32 @@ function timingsOf(config: RuntimeConfig, gossip: GossipConfig): NonNullable<Ser
   return timings;
 }
 
-function tagOptions(config: RuntimeConfig, nodeId: string): ServerTagOptions {
+function tagOptions(config: RuntimeConfig, nodeId: string, port: number): ServerTagOptions {
   return {
     datacenter: config.datacenter,
     nodeId,
     version: COMPATIBLE_VERSION,
     revision: REVISION,
     acls: config.acl.enabled ? "1" : "0",
-    port: config.ports.server,
+    port,
     bootstrap: config.bootstrap,
     bootstrapExpect: config.bootstrapExpect,
     nonVoter: config.nonVotingServer,
     ...(config.ports.serfWan > 0 ? { wanJoinPort: config.ports.serfWan } : {}),
   };
 }
+
+/** What this agent says of itself in the LAN pool. `rpcPort`: where its server listens. */
+export function lanTags(config: RuntimeConfig, nodeId: string, rpcPort: number): ReadonlyMap<string, string> {
+  const tags = tagOptions(config, nodeId, rpcPort);
+  return config.server ? serverTags(tags, "lan") : clientTags(tags);
+}
+
+export const wanTags = (
+  config: RuntimeConfig,
+  nodeId: string,
+  rpcPort: number,
+): ReadonlyMap<string, string> => serverTags(tagOptions(config, nodeId, rpcPort), "wan");
 
 /** What both pools have in common. */
 function poolOptions(
@@ -107,7 +119,6 @@ export async function createLanPool(
   nodeId: string,
   ports: PoolPorts,
 ): Promise<SerfPool> {
-  const tags = tagOptions(config, nodeId);
   const admit = lanAdmission({ nodeName: config.nodeName, nodeId, datacenter: config.datacenter });
   const allowed = allowedNetworks(config.serfLanAllowedCidrs);
   return createSerfPool(
@@ -117,8 +128,9 @@ export async function createLanPool(
       bindAddr: config.serfLanBindAddr,
       bindPort: config.ports.serfLan,
       advertiseAddr: config.advertiseAddr,
-      advertisePort: config.ports.serfLan,
-      tags: config.server ? serverTags(tags, "lan") : clientTags(tags),
+      // Port 0 is the system's choice: the pool advertises what it was given.
+      ...(config.ports.serfLan > 0 ? { advertisePort: config.ports.serfLan } : {}),
+      tags: lanTags(config, nodeId, config.ports.server),
       profile: "lan",
       timings: timingsOf(config, config.gossipLan),
       reconnectTimeoutMs: config.reconnectTimeoutLanMs,
@@ -148,7 +160,7 @@ export async function createWanPool(
       bindPort: config.ports.serfWan,
       advertiseAddr: config.advertiseAddrWan,
       advertisePort: config.ports.serfWan,
-      tags: serverTags(tagOptions(config, nodeId), "wan"),
+      tags: wanTags(config, nodeId, config.ports.server),
       profile: "wan",
       timings: timingsOf(config, config.gossipWan),
       reconnectTimeoutMs: config.reconnectTimeoutWanMs,

@@ -11,6 +11,7 @@ import type {
 import { createServer } from "../server/server.ts";
 import type { RuntimeConfig } from "./config/runtime-config.ts";
 import { type Delegate, TokenBucket } from "./delegate.ts";
+import { lanTags, wanTags } from "./pools.ts";
 import { COMPATIBLE_VERSION } from "./version.ts";
 
 /** Raft's timings before `raft_multiplier`; -dev has its own. As Consul. */
@@ -62,7 +63,13 @@ export class ServerDelegate implements Delegate {
   readonly #bucket: TokenBucket;
 
   constructor(config: RuntimeConfig, nodeId: string, ports: ServerPorts) {
-    this.#server = createServer(serverOptions(config, nodeId), ports);
+    const { lan, wan } = ports;
+    const onRpcListening = (port: number): void => {
+      if (port === config.ports.server) return;
+      lan.setTags(lanTags(config, nodeId, port));
+      wan?.setTags(wanTags(config, nodeId, port));
+    };
+    this.#server = createServer({ ...serverOptions(config, nodeId), onRpcListening }, ports);
     this.#clock = ports.clock;
     this.#bucket = new TokenBucket(config.limits.rpcRate, config.limits.rpcMaxBurst, ports.clock.now());
   }

@@ -102,7 +102,7 @@ export interface SerfPool {
   members(): readonly Member[];
   member(name: string): Member | undefined;
   localMember(): Member;
-  /** Replaces the local member's tags and tells the pool. */
+  /** Replaces the local member's tags and tells the pool. Also before start: then it starts with them. */
   setTags(tags: ReadonlyMap<string, string>): void;
   /** Throws when name and payload exceed the limit. */
   userEvent(name: string, payload: Uint8Array, options?: { readonly coalesce?: boolean }): void;

@@ -23,6 +23,8 @@ export interface ServerOptions {
   readonly bindAddr: string;
   /** 0 picks a free port (tests); `Server.addresses.rpc` tells which. */
   readonly port: number;
+  /** Told where 8300 really is, before the pools start: their tags name it. */
+  readonly onRpcListening?: (port: number) => void;
   /** IP that other servers dial; the LAN pool must advertise the same. */
   readonly advertiseAddr: string;
   /** Bootstrap mode: elect itself at the first start. `-bootstrap-expect 1` is the same. */

@@ -78,6 +78,7 @@ class Pool implements SerfPool {
   #effects: SerfEffect[] = [];
   #snapshot: SnapshotWriter | undefined;
   #meta: Buffer;
+  #started = false;
   #reconnecting = false;
 
   constructor(options: SerfPoolOptions, ports: SerfPoolPorts) {
@@ -171,6 +172,7 @@ class Pool implements SerfPool {
   async start(): Promise<void> {
     const previous = await this.#openSnapshot();
     await this.#memberlist.start(this.#meta);
+    this.#started = true;
     this.#serf.start(this.#memberlist.now);
     if (this.#snapshot !== undefined) this.#recordClocks();
     this.#memberlist.settle();
@@ -418,7 +420,7 @@ class Pool implements SerfPool {
 
   setTags(tags: ReadonlyMap<string, string>): void {
     const meta = encodeTags(tags);
-    this.#memberlist.updateMeta(meta);
+    if (this.#started) this.#memberlist.updateMeta(meta);
     this.#meta = meta;
   }
 
