@@ -10,7 +10,7 @@ import { circles, directionErrors, readSources } from "./import-graph.ts";
 import { foldersWithoutReadme, ruleErrors } from "./source-rules.ts";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
-const SOURCES = ["src", "sim", "interop", "e2e", "fuzz", "chaos", "scripts"];
+const SOURCES = ["src", "sim", "interop", "conformance", "e2e", "fuzz", "chaos", "scripts"];
 
 /** Folders (top level) that hold a README.md, recursively. */
 function readmes(folder: string, prefix: string, out: Set<string>): Set<string> {

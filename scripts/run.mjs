@@ -99,7 +99,7 @@ function tests(folders, args, options = []) {
   return [...quiet, "--test", ...options, ...flags, ...files];
 }
 
-const UNIT = ["src", "sim", "scripts", "fuzz", "bench", "interop/lib", "e2e/lib", "chaos"];
+const UNIT = ["src", "sim", "scripts", "fuzz", "bench", "conformance", "interop/lib", "e2e/lib", "chaos"];
 const commands = {
   start: (args) => [...quiet, "src/main.ts", "agent", "-dev", ...args],
   tribune: (args) => [...quiet, "src/main.ts", ...args],
@@ -108,6 +108,7 @@ const commands = {
   build: (args) => [...quiet, "scripts/build.ts", ...args],
   e2e: (args) => tests(["e2e"], args, ["--test-concurrency=1", "--test-timeout=600000"]),
   interop: (args) => tests(["interop"], args, ["--test-concurrency=1", "--test-timeout=600000"]),
+  conformance: (args) => [...quiet, "conformance/main.ts", ...args],
   fuzz: (args) => [...quiet, "fuzz/main.ts", ...args],
   bench: (args) => [...quiet, "bench/main.ts", ...args],
   sim: (args) => [...quiet, "sim/main.ts", ...args],

@@ -1,0 +1,32 @@
+import { family, get, put, wait } from "../case.ts";
+
+export const event = family("event", [
+  get("/v1/event/list"),
+  get("/v1/event/list?wait=zz"),
+  get("/v1/event/list?index=zz"),
+  get("/v1/event/list?index=5&wait=10ms"),
+  get("/v1/event/fire/"),
+  ...["?x", "dep?tag=x", "dep?node=(", "dep?service=(", "dep?service=a&tag=(", "dep?dc=dc9", ""].map((p) =>
+    put(`/v1/event/fire/${p}`, "pay"),
+  ),
+  put("/v1/event/fire/dep", "pay"),
+  put("/v1/event/fire/dep"),
+  put("/v1/event/fire/dep?node=s1", "n"),
+  put("/v1/event/fire/other?service=web&tag=v1", "other", { at: "c1" }),
+  put("/v1/event/fire/remote?dc=dc2", "far"),
+  put("/v1/event/fire/dep", "x".repeat(600)),
+  put("/v1/event/fire/dep?tag=x", "pay", { at: "c1" }),
+  wait("/v1/event/list?name=dep", '"s1"'),
+  get("/v1/event/list?name=dep"),
+  get("/v1/event/list?name=zz"),
+  get("/v1/event/list?node=s1"),
+  get("/v1/event/list?service=web"),
+  get("/v1/event/list?tag=v1"),
+  wait("/v1/event/list?name=other", "other", { at: "c1" }),
+  get("/v1/event/list?name=other", { at: "c1" }),
+  get("/v1/event/list?service=web&tag=v1", { at: "c1" }),
+  get("/v1/event/list?node=(", { at: "c1" }),
+  wait("/v1/event/list?name=remote", "remote", { at: "d1" }),
+  get("/v1/event/list?name=remote", { at: "d1" }),
+  get("/v1/event/list?name=dep&index=1&wait=5ms"),
+]);

@@ -1,0 +1,74 @@
+import { del, family, get, post, put } from "../case.ts";
+
+const KEY = "WbL6oaTPom+7RG7Q/INbJWKy09OLar/Hf2SuOAdoQE4=";
+
+export const operator = family("operator", [
+  ...[
+    "raft/configuration",
+    "raft/configuration?stale",
+    "raft/configuration?dc=dc2",
+    "raft/configuration?dc=dc9",
+    "autopilot/configuration",
+    "autopilot/configuration?dc=dc9",
+    "autopilot/health",
+    "autopilot/health?dc=dc9",
+    "keyring?relay-factor=9",
+    "keyring?relay-factor=x",
+    "keyring?relay-factor=-1",
+    "keyring?local-only=x",
+    "keyring?local-only=true",
+    "keyring",
+    "keyring?relay-factor=2",
+  ].map((p) => get(`/v1/operator/${p}`)),
+  get("/v1/operator/raft/configuration", { at: "c1" }),
+  get("/v1/operator/autopilot/health", { at: "c1" }),
+  get("/v1/operator/keyring", { at: "c1" }),
+  ...["", "?id=zz", "?address=1.2.3.4:8300", "?id=a&address=b", "?address="].map((p) =>
+    del(`/v1/operator/raft/peer${p}`),
+  ),
+  del("/v1/operator/raft/peer?id=zz", { at: "c1" }),
+  ...[
+    "",
+    "{",
+    '{"Bogus":1}',
+    '{"LastContactThreshold":"zz"}',
+    '{"MaxTrailingLogs":-1}',
+    '{"MaxTrailingLogs":"x"}',
+    '{"CleanupDeadServers":"x"}',
+    '{"ServerStabilizationTime":5}',
+  ].map((b) => put("/v1/operator/autopilot/configuration", b)),
+  put("/v1/operator/autopilot/configuration?cas=zz", "{}"),
+  put("/v1/operator/autopilot/configuration?cas=1", "{}"),
+  put("/v1/operator/autopilot/configuration?dc=dc9", "{}"),
+  get("/v1/operator/autopilot/configuration", { keep: { index: "ModifyIndex" } }),
+  put("/v1/operator/autopilot/configuration?cas={{index}}", {
+    CleanupDeadServers: true,
+    LastContactThreshold: "300ms",
+    MaxTrailingLogs: 200,
+    ServerStabilizationTime: "12s",
+    MinQuorum: 1,
+  }),
+  get("/v1/operator/autopilot/configuration"),
+  put(
+    "/v1/operator/autopilot/configuration",
+    {
+      CleanupDeadServers: true,
+      LastContactThreshold: "200ms",
+      MaxTrailingLogs: 250,
+      ServerStabilizationTime: "10s",
+    },
+    { at: "c1" },
+  ),
+  ...[post, put].flatMap((m) =>
+    ["", "{", '{"Bogus":1}', '{"Key":"x"}', '{"Key":"!!!"}', '{"Key":"AAAA"}', '{"Key":""}'].map((b) =>
+      m("/v1/operator/keyring", b),
+    ),
+  ),
+  put("/v1/operator/keyring", { Key: KEY }),
+  post("/v1/operator/keyring?local-only=true", { Key: KEY }),
+  post("/v1/operator/keyring?relay-factor=7", { Key: KEY }),
+  post("/v1/operator/keyring", { Key: KEY }),
+  get("/v1/operator/keyring"),
+  put("/v1/operator/keyring", { Key: KEY }, { at: "c1" }),
+  get("/v1/operator/keyring"),
+]);

@@ -1,0 +1,155 @@
+/**
+ * `npm run conformance -- --against consul|tribune|both [text...]`: plays the cases whose ID starts with
+ * one of the texts (a text with a blank: contains it).
+ *
+ * - `both` (without `--against`): both programs at once, compared with each other.
+ * - `consul`, `tribune`: one program, compared with what the original answered when it was recorded (`testdata/`).
+ *
+ * `--record` (with both or consul) writes what the original answers; `--write-results` writes results.json; `--keep` leaves the agents' folders;
+ * `--list` prints the IDs; `--all` shows explained differences as well. Exits 1 when a difference has no reason in docs/DIVERGENCE.md.
+ */
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { caseId, type Family } from "./case.ts";
+import { families } from "./cases/families.ts";
+import { ignoredFields, parseDivergences } from "./divergence.ts";
+import { type Kept, play } from "./play.ts";
+import { readRecording, writeRecording } from "./recording.ts";
+import { sideBySide } from "./side-by-side.ts";
+import { PROGRAMS, type ProgramName, World } from "./world.ts";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    against: { type: "string", default: "both" },
+    record: { type: "boolean", default: false },
+    "write-results": { type: "boolean", default: false },
+    keep: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
+    all: { type: "boolean", default: false },
+  },
+});
+
+const against = values.against;
+if (against !== "both" && !PROGRAMS.includes(against as ProgramName)) {
+  process.stderr.write(`--against ${against}: want one of ${[...PROGRAMS, "both"].join(", ")}\n`);
+  process.exit(2);
+}
+const picked = (id: string): boolean =>
+  positionals.length === 0 || positionals.some((p) => (p.includes(" ") ? id.includes(p) : id.startsWith(p)));
+
+if (values.list) {
+  for (const f of families) for (const c of f.cases) if (picked(caseId(f, c))) console.log(caseId(f, c));
+  process.exit(0);
+}
+
+interface Result {
+  readonly id: string;
+  readonly family: string;
+  readonly theirs: string | undefined;
+  readonly ours: string;
+}
+
+/** A family is played whole when one of its cases is asked for: later cases build on earlier ones. */
+async function playFamily(
+  f: Family,
+  worlds: readonly World[],
+  recorded: ReadonlyMap<string, string>,
+): Promise<readonly Result[]> {
+  const kept = worlds.map((): Kept => new Map());
+  const out: Result[] = [];
+  for (const c of f.cases) {
+    const id = caseId(f, c);
+    const texts = await Promise.all(worlds.map((w, i) => play(w, c, kept[i]!, ignored)));
+    if (picked(id))
+      out.push(
+        worlds.length === 2
+          ? { id, family: f.name, theirs: texts[0], ours: texts[1]! }
+          : { id, family: f.name, theirs: recorded.get(id), ours: texts[0]! },
+      );
+  }
+  return out;
+}
+
+const started = performance.now();
+const names: readonly ProgramName[] = against === "both" ? PROGRAMS : [against as ProgramName];
+const worlds = names.map((name) => new World(name));
+const page = new URL("../docs/DIVERGENCE.md", import.meta.url);
+const reasons = existsSync(page) ? parseDivergences(readFileSync(page, "utf8")) : [];
+const ignored = ignoredFields(reasons);
+const results: Result[] = [];
+let failure: unknown;
+try {
+  await Promise.all(worlds.map((w) => w.start()));
+  console.log(`${names.join(" and ")} ready after ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  for (const f of families) {
+    if (!f.cases.some((c) => picked(caseId(f, c)))) continue;
+    const from = performance.now();
+    const played = await playFamily(f, worlds, against === "both" ? new Map() : readRecording(f.name));
+    results.push(...played);
+    const same = played.filter((r) => r.theirs === r.ours).length;
+    console.log(
+      `${f.name}: ${same} of ${played.length} the same (${((performance.now() - from) / 1000).toFixed(1)} s)`,
+    );
+    if (values.record && against !== "tribune" && positionals.length === 0)
+      writeRecording(f.name, new Map(played.map((r) => [r.id, against === "both" ? r.theirs! : r.ours])));
+  }
+} catch (e) {
+  failure = e;
+} finally {
+  await Promise.all(worlds.map((w) => w.close(values.keep || failure !== undefined)));
+}
+if (failure !== undefined) throw failure;
+
+const other = results.filter((r) => r.theirs !== r.ours && !(against === "consul" && values.record));
+const explained = other.filter((r) => reasons.some((d) => d.matches(r.id)));
+const open = other.filter((r) => !explained.includes(r));
+const [left, right] = against === "both" ? ["consul", "tribune"] : ["recorded", against];
+for (const r of values.all ? other : open) {
+  const reason = reasons.find((d) => d.matches(r.id))?.reason;
+  console.log(`\n${r.id}${reason === undefined ? "" : `\n  reason: ${reason}`}\n  ${left} | ${right}`);
+  console.log(r.theirs === undefined ? `  not recorded\n  > ${r.ours}` : sideBySide(r.theirs, r.ours));
+}
+const unused =
+  positionals.length > 0 || against === "consul"
+    ? []
+    : reasons.filter((d) => !d.pattern.startsWith("field ") && !other.some((r) => d.matches(r.id)));
+for (const d of unused) console.log(`docs/DIVERGENCE.md: nothing differs any more for ${d.pattern}`);
+
+const count = {
+  cases: results.length,
+  same: results.length - other.length,
+  explained: explained.length,
+  unexplained: open.length,
+};
+console.log(
+  `\n${count.cases} cases: ${count.same} the same, ${count.explained} differ for a reason in docs/DIVERGENCE.md, ${count.unexplained} differ without one (${((performance.now() - started) / 1000).toFixed(0)} s)`,
+);
+if (values["write-results"]) {
+  const byFamily = Object.fromEntries(
+    families.map((f) => {
+      const of = (list: readonly Result[]): number => list.filter((r) => r.family === f.name).length;
+      return [
+        f.name,
+        {
+          cases: of(results),
+          same: of(results) - of(other),
+          explained: of(explained),
+          unexplained: of(open),
+        },
+      ];
+    }),
+  );
+  const file = {
+    original: "Consul 1.8.7",
+    ...count,
+    families: byFamily,
+    differences: other.map((r) => ({
+      id: r.id,
+      reason: reasons.find((d) => d.matches(r.id))?.reason ?? null,
+    })),
+  };
+  writeFileSync(new URL("results.json", import.meta.url), `${JSON.stringify(file, null, 2)}\n`);
+}
+process.exit(open.length > 0 || unused.length > 0 ? 1 : 0);
