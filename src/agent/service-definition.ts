@@ -1,7 +1,8 @@
 /** Service definitions: validation texts and the catalog record they become, as observed in Consul 1.8.7. */
-import { isIPv4, isIPv6 } from "node:net";
-import { ConnectProxyConfig, NodeService, type ServiceAddress } from "../model/catalog.ts";
+import { isIP, isIPv4, isIPv6 } from "node:net";
+import { NodeService, type ServiceAddress } from "../model/catalog.ts";
 import type { ServiceDefinition } from "../model/definition.ts";
+import { serviceKindFault } from "../server/registration.ts";
 import { isCheckStatus } from "./core/check-definition.ts";
 import { multiErrorText } from "./core/go-text.ts";
 import { META_KEY_CHARS_MAX, META_PAIRS_MAX, META_VALUE_CHARS_MAX } from "./limits.ts";
@@ -41,27 +42,26 @@ function weightsError(d: ServiceDefinition): string | undefined {
   return undefined;
 }
 
-function proxyError(d: ServiceDefinition): string | undefined {
-  const proxy = d.Proxy ?? ConnectProxyConfig.zero();
+/** What only an agent's definition can have wrong: the sidecar that it asks for. */
+function sidecarError(d: ServiceDefinition): string | undefined {
+  const sidecar = d.SidecarService;
+  if (sidecar === null || typeof sidecar !== "object") return undefined;
+  const fields = new Map(
+    (sidecar instanceof Map ? [...sidecar] : Object.entries(sidecar)).map(([k, v]) => [
+      String(k).toLowerCase(),
+      v,
+    ]),
+  );
   const errors: string[] = [];
-  if (d.Kind === "connect-proxy") {
-    if (proxy.DestinationServiceName === "")
-      errors.push("Proxy.DestinationServiceName must be non-empty for Connect proxy services");
-    if (d.Port === 0) errors.push("Port must be set for a Connect proxy");
-    if (d.ConnectNative) errors.push("A Proxy cannot also be Connect Native, only typical services");
-    const seen = new Set<string>();
-    for (const u of proxy.Upstreams ?? []) {
-      if (u.DestinationName === "") errors.push("upstream destination name cannot be empty");
-      if (u.LocalBindPort === 0) errors.push("upstream local bind port cannot be zero");
-      if (!["", "service", "prepared_query"].includes(u.DestinationType))
-        errors.push(`unknown upstream destination type: ${JSON.stringify(u.DestinationType)}`);
-      const at = `${u.LocalBindAddress || "127.0.0.1"}:${u.LocalBindPort}`;
-      if (seen.has(at))
-        errors.push(`upstreams cannot contain duplicates of local bind port and address; ${at}`);
-      seen.add(at);
-    }
+  const id = fields.get("id");
+  if (typeof id === "string" && id !== "")
+    errors.push("A SidecarService cannot specify an ID as this is managed by the agent");
+  const connect = fields.get("connect");
+  if (connect !== null && typeof connect === "object") {
+    const inner = connect instanceof Map ? [...connect] : Object.entries(connect);
+    if (inner.some(([k, v]) => /^sidecar_?service$/i.test(String(k)) && v !== null && v !== undefined))
+      errors.push("A SidecarService cannot have a nested SidecarService");
   }
-  if (d.Kind === "mesh-gateway" && d.Port === 0) errors.push("Port must be non-zero for a mesh-gateway");
   return errors.length === 0 ? undefined : multiErrorText(errors);
 }
 
@@ -80,15 +80,16 @@ export function serviceDefinitionError(d: ServiceDefinition): DefinitionProblem 
   if (meta !== undefined) return bad(`Invalid Service Meta: ${meta}`);
   const weights = weightsError(d);
   if (weights !== undefined) return bad(`Invalid Weights: ${weights}`);
-  const proxy = proxyError(d);
-  if (proxy !== undefined) return bad(`Validation failed: ${proxy}`);
+  const kind = serviceKindFault(serviceRecord(d)) ?? sidecarError(d);
+  if (kind !== undefined) return bad(kind);
   for (const c of d.Checks ?? [])
     if (c.Status !== "" && !isCheckStatus(c.Status))
       return bad("Status for checks must 'passing', 'warning', 'critical'");
   for (const [tag, family] of Object.entries(FAMILY_OF_TAG)) {
     const at = d.TaggedAddresses?.get(tag);
     if (at === undefined) continue;
-    if (!(family === "4" ? isIPv4(at.Address) : isIPv6(at.Address)))
+    // Any IP passes as an IPv6 one (observed in Consul 1.8.7).
+    if (!(family === "4" ? isIPv4(at.Address) : isIP(at.Address) !== 0))
       return bad(`Service tagged address ${JSON.stringify(tag)} must be a valid ipv${family} address`, 500);
   }
   return undefined;

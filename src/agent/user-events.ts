@@ -86,7 +86,7 @@ export class AgentUserEvents implements UserEvents {
       if (typeof filter === "string") throw new AgentError(500, `Invalid ${what} filter: ${filter}`);
     }
     if (event.tagFilter !== "" && event.serviceFilter === "")
-      throw new AgentError(500, "Cannot provide tag filter without service filter.");
+      throw new AgentError(500, "Cannot provide tag filter without service filter");
     const message: UserEventMessage = {
       id: uuid(this.#ports.random),
       name: event.name,

@@ -49,6 +49,14 @@ for (const text of ["", ":80", "host:0", "host:99999", "host:x", "/host", "[::1"
   test(`join target: "${text}" is refused`, () =>
     assert.throws(() => parseJoinTarget(text, 7946), { name: "GossipError" }));
 
+for (const [text, wanted] of [
+  ["", "lookup : no such host"],
+  ["10.0.0.1:bad", 'strconv.ParseUint: parsing "bad": invalid syntax'],
+  ["[::1", "address [::1: missing ']' in address"],
+] as const)
+  test(`join target: "${text}" is refused in Go's words`, () =>
+    assert.throws(() => parseJoinTarget(text, 7946), { message: wanted }));
+
 test("hostPort brackets IPv6", () => {
   assert.equal(hostPort("10.0.0.1", 1), "10.0.0.1:1");
   assert.equal(hostPort("::1", 1), "[::1]:1");

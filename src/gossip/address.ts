@@ -113,11 +113,23 @@ export function parseJoinTarget(text: string, defaultPort: number): JoinTarget {
   const nodeName = slash >= 0 ? text.slice(0, slash) : "";
   if (slash === 0) throw new GossipError(`empty node name in join address "${text}"`);
   const rest = slash >= 0 ? text.slice(slash + 1) : text;
-  const m = /^\[([^\]]+)\](?::(\d+))?$/.exec(rest) ?? /^([^:]*)(?::(\d+))?$/.exec(rest);
-  if (m === null && ipBytes(rest) !== undefined) return { nodeName, host: rest, port: defaultPort };
-  const host = m?.[1] ?? "";
-  const port = m?.[2] === undefined ? defaultPort : Number(m[2]);
-  if (host === "" || port < 1 || port > 65535)
-    throw new GossipError(`join address "${text}" is not host, host:port or [v6]:port`);
+  if (ipBytes(rest) !== undefined) return { nodeName, host: rest, port: defaultPort };
+  // Texts as Go's net package words them: operators search for them (observed in Consul 1.8.7).
+  const m = /^\[([^\]]*)\](?::([^:]*))?$/.exec(rest) ?? /^([^:[\]]*)(?::([^:]*))?$/.exec(rest);
+  if (m === null)
+    throw new GossipError(
+      rest.startsWith("[") && !rest.includes("]")
+        ? `address ${rest}: missing ']' in address`
+        : `address ${rest}: too many colons in address`,
+    );
+  const host = m[1] ?? "";
+  if (host === "") throw new GossipError("lookup : no such host");
+  if (m[2] === undefined) return { nodeName, host, port: defaultPort };
+  if (!/^\d+$/.test(m[2]))
+    throw new GossipError(`strconv.ParseUint: parsing ${JSON.stringify(m[2])}: invalid syntax`);
+  const port = Number(m[2]);
+  if (port > 65535)
+    throw new GossipError(`strconv.ParseUint: parsing ${JSON.stringify(m[2])}: value out of range`);
+  if (port === 0) throw new GossipError(`join address "${text}" has port 0, which nobody listens on`);
   return { nodeName, host, port };
 }

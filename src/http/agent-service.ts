@@ -49,11 +49,11 @@ async function service(c: Call): Promise<Answer> {
   const find = (): NodeService | undefined => local.service(id);
   const hashOf = (s: NodeService | undefined): string => (s === undefined ? "" : contentHash(s));
   const wanted = c.query.get("hash");
+  const asked = c.query.get("wait");
+  const waitMs = wanted === "" || asked === "" ? 0 : Number(parseWait(asked) / 1_000_000n);
   let found = find();
   if (wanted !== "" && found !== undefined && hashOf(found) === wanted) {
-    const asked = c.query.get("wait");
-    const ms = asked === "" ? 0 : Number(parseWait(asked) / 1_000_000n);
-    const base = ms <= 0 ? config.defaultQueryTimeMs : Math.min(ms, config.maxQueryTimeMs);
+    const base = waitMs <= 0 ? config.defaultQueryTimeMs : Math.min(waitMs, config.maxQueryTimeMs);
     const limit = base + random.float() * (base / JITTER_FRACTION);
     await waitUntil(clock, local.onChange, () => hashOf(find()) !== wanted, limit, c.signal);
     found = find();

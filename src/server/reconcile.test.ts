@@ -55,6 +55,7 @@ const check = (Node: string, Status: string): HealthCheck =>
   HealthCheck.make({ Node, CheckID: "serfHealth", Status });
 const known = (name: string, status: string, Address = "10.0.0.1"): CatalogView => ({
   node: Node.make({
+    ID: `id-${name}`,
     Node: name,
     Address,
     Meta: new Map([["k", "v"]]),
@@ -65,8 +66,8 @@ const known = (name: string, status: string, Address = "10.0.0.1"): CatalogView 
 });
 const options = { datacenter: "dc1", reaped: false };
 
-test("an alive client becomes a node with serfHealth, its metadata kept", () => {
-  const plan = planMember(client("c1"), known("c1", "critical"), options);
+test("an alive client that moved becomes a node with serfHealth, its metadata kept", () => {
+  const plan = planMember(client("c1"), known("c1", "critical", "10.0.0.9"), options);
   assert.equal(plan.kind, "register");
   if (plan.kind !== "register") return;
   assert.equal(plan.log, "member 'c1' joined, marking health alive");
@@ -76,12 +77,19 @@ test("an alive client becomes a node with serfHealth, its metadata kept", () => 
     ["c1", "id-c1", "10.0.0.1", null],
   );
   assert.deepEqual([...request.NodeMeta!], [["k", "v"]]);
-  assert.deepEqual([...request.TaggedAddresses!], [["lan", "10.0.0.1"]]);
+  assert.deepEqual([...request.TaggedAddresses!], [["lan", "10.0.0.9"]]);
   assert.deepEqual(
     [request.Check!.CheckID, request.Check!.Name, request.Check!.Status, request.Check!.Output],
     ["serfHealth", "Serf Health Status", "passing", "Agent alive and reachable"],
   );
   assert.equal(request.SkipNodeUpdate, false);
+});
+
+test("what an agent writes of its node between our look and our entry stays", () => {
+  for (const view of [nobody, known("c1", "critical")]) {
+    const plan = planMember(client("c1"), view, options);
+    assert.ok(plan.kind === "register" && plan.request.SkipNodeUpdate);
+  }
 });
 
 test("a new client has no metadata of ours", () => {

@@ -82,16 +82,21 @@ export function planAlive(member: Member, view: CatalogView, datacenter: string)
     if (serviceRight && view.serfHealth?.Status === "passing")
       return { kind: "nothing", why: "already registered" };
   }
+  const id = member.tags.get("id") ?? "";
+  // A node that is right, or not there yet, belongs to its agent: its tagged addresses and metadata may be written between our
+  // look at the catalog and our entry in the log.
+  const moved = view.node !== null && (view.node.Address !== member.addr || view.node.ID !== id);
   return {
     kind: "register",
     log: `member '${member.name}' joined, marking health alive`,
     request: RegisterRequest.make({
       Datacenter: datacenter,
       Node: member.name,
-      ID: member.tags.get("id") ?? "",
+      ID: id,
       Address: member.addr,
-      TaggedAddresses: view.node?.TaggedAddresses ?? null,
-      NodeMeta: view.node?.Meta ?? null,
+      TaggedAddresses: moved ? view.node!.TaggedAddresses : null,
+      NodeMeta: moved ? view.node!.Meta : null,
+      SkipNodeUpdate: !moved,
       Service: service,
       Check: serfCheck(member.name, "passing"),
     }),

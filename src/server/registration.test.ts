@@ -56,6 +56,11 @@ const refused: readonly [string, RegisterRequest, string][] = [
     "1 error occurred:\n\t* Proxy.DestinationServiceName must be non-empty for Connect proxy services\n\n",
   ],
   [
+    "a proxy with an upstream twice",
+    proxy({ Upstreams: [upstream({}), upstream({ LocalBindPort: 2 })] }),
+    '1 error occurred:\n\t* upstreams cannot contain duplicates of [type="service", name="db", namespace="", datacenter=""]\n\n',
+  ],
+  [
     "a proxy with two faults",
     proxy({}, { Port: 0, Connect: ServiceConnect.make({ Native: true }) }),
     "2 errors occurred:\n\t* Port must be set for a Connect proxy\n\t* A Proxy cannot also be Connect Native, only typical services\n\n",

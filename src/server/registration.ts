@@ -56,12 +56,17 @@ export function isAnyAddress(address: string): boolean {
 const joinHostPort = (host: string, port: number): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 
-/** Name of an upstream in errors: `service:web`, with type and datacenter where they are given. */
+/** Name of an upstream in errors. */
 function upstreamName(u: Upstream): string {
-  const type = u.DestinationType === "" || u.DestinationType === "service" ? "" : `${u.DestinationType}:`;
-  const namespace =
-    u.DestinationNamespace === "" || u.DestinationNamespace === "default" ? "" : `${u.DestinationNamespace}/`;
-  return `${type}${namespace}${u.DestinationName}${u.Datacenter === "" ? "" : `?dc=${u.Datacenter}`}`;
+  const fields = {
+    type: u.DestinationType === "" ? "service" : u.DestinationType,
+    name: u.DestinationName,
+    namespace: u.DestinationNamespace,
+    datacenter: u.Datacenter,
+  };
+  return `[${Object.entries(fields)
+    .map(([k, v]) => `${k}=${JSON.stringify(v)}`)
+    .join(", ")}]`;
 }
 
 function upstreamFault(u: Upstream): string | undefined {
@@ -136,15 +141,20 @@ function gatewayFaults(service: NodeService): string[] {
   return faults;
 }
 
-/** Proxy and gateway rules of a service; ordinary services have none. */
-export function checkServiceKind(service: NodeService): void {
+/** What a proxy or gateway breaks of the rules of its kind, as one text; ordinary services have none. */
+export function serviceKindFault(service: NodeService): string | undefined {
   const faults =
     service.Kind === "connect-proxy"
       ? proxyFaults(service)
       : GATEWAY_KINDS.has(service.Kind)
         ? gatewayFaults(service)
         : [];
-  if (faults.length > 0) refuse(multiErrorText(faults));
+  return faults.length === 0 ? undefined : multiErrorText(faults);
+}
+
+export function checkServiceKind(service: NodeService): void {
+  const fault = serviceKindFault(service);
+  if (fault !== undefined) refuse(fault);
 }
 
 /** A service as it is logged. */
