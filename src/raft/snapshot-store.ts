@@ -25,7 +25,10 @@ export interface SnapshotStore {
   create(): Promise<SnapshotSink>;
   /** Newest first. */
   list(): Promise<readonly SnapshotMeta[]>;
-  /** The state's bytes; the stream throws RaftStorageError when they are not what was written. */
+  /**
+   * The state's bytes; the stream throws RaftStorageError when they are not what was written. It opens at the first read: a stream
+   * that nobody reads holds nothing, and one that is being read does not mind that the snapshot is reaped meanwhile.
+   */
   open(id: string): Promise<{ readonly meta: SnapshotMeta; readonly stream: AsyncIterable<Uint8Array> }>;
   remove(id: string): Promise<void>;
 }
@@ -71,9 +74,12 @@ export class FileSnapshotStore implements SnapshotStore {
       },
       commit: async (head) => {
         ended = true;
-        await flush();
-        await file.sync();
-        await file.close();
+        try {
+          await flush();
+          await file.sync();
+        } finally {
+          await file.close();
+        }
         const name = await this.#freeName(head);
         const meta: SnapshotMeta = { ...head, id: name, size };
         const metaFile = await open(join(temporary, "meta.json"), "wx", 0o600);
@@ -148,11 +154,7 @@ export class FileSnapshotStore implements SnapshotStore {
   ): Promise<{ readonly meta: SnapshotMeta; readonly stream: AsyncIterable<Uint8Array> }> {
     const { meta, crc } = await this.#meta(id);
     const path = join(this.#folder, id, "state.bin");
-    // Opened now, so that reaping it meanwhile does not matter to a slow reader.
-    const file = await open(path, "r").catch((cause: unknown) => {
-      throw new RaftStorageError(path, (cause as Error).message, { cause });
-    });
-    return { meta, stream: readChecked(file, path, meta.size, crc) };
+    return { meta, stream: readChecked(path, meta.size, crc) };
   }
 
   async remove(id: string): Promise<void> {
@@ -161,11 +163,13 @@ export class FileSnapshotStore implements SnapshotStore {
 }
 
 async function* readChecked(
-  file: Awaited<ReturnType<typeof open>>,
   path: string,
   size: number,
   wanted: Buffer | undefined,
 ): AsyncGenerator<Uint8Array> {
+  const file = await open(path, "r").catch((cause: unknown) => {
+    throw new RaftStorageError(path, (cause as Error).message, { cause });
+  });
   const crc = new Crc64();
   let seen = 0;
   try {
