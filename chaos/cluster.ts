@@ -136,6 +136,7 @@ export class Cluster {
   readonly nodes: readonly ChaosNode[];
   readonly #hosts: Hosts;
   readonly #socketFolder: string;
+  #markers = 0;
 
   constructor(
     program: ProgramName,
@@ -233,11 +234,17 @@ export class Cluster {
     return last === undefined ? undefined : `s${last}`;
   }
 
-  /** Waits until every server votes and autopilot calls all healthy. */
+  /** Waits until every server votes, autopilot calls all healthy, and each has applied a write made after the call. */
   async settled(timeoutMs: number): Promise<void> {
     const end = performance.now() + timeoutMs;
+    const marker = `/v1/kv/settled/${++this.#markers}`;
+    let marked = false;
     for (;;) {
-      const states = await Promise.all(this.servers.map((s) => this.#sees(s)));
+      if (!marked) {
+        const reply = await this.servers[0]!.http("PUT", marker, "x");
+        marked = !(reply instanceof Error) && reply.status === 200;
+      }
+      const states = await Promise.all(this.servers.map((s) => this.#misses(s, marker)));
       if (states.every((s) => s === undefined)) return;
       if (performance.now() > end)
         throw new Error(
@@ -250,7 +257,8 @@ export class Cluster {
   }
 
   /** What `server` misses in the cluster, or undefined. */
-  async #sees(server: ChaosNode): Promise<string | undefined> {
+  async #misses(server: ChaosNode, marker: string): Promise<string | undefined> {
+    if ((await server.json(`${marker}?stale`)) === undefined) return "behind";
     const raft = await server.json<{ Servers: readonly RaftServer[] }>("/v1/operator/raft/configuration");
     if (raft === undefined) return "no raft configuration";
     const voters = raft.Servers.filter((s) => s.Voter).length;

@@ -11,6 +11,9 @@ export interface RollingOptions {
   readonly seed: number;
 }
 
+/** Between a server that is back and the next restart, as a careful operator would wait. */
+const CALM_MS = 3000;
+
 export async function rolling(options: RollingOptions): Promise<number> {
   const { program, rounds, seed } = options;
   let violated = false;
@@ -36,6 +39,7 @@ export async function rolling(options: RollingOptions): Promise<number> {
           server.start();
           restarts++;
           await cluster.settled(90_000);
+          await new Promise((resolve) => setTimeout(resolve, CALM_MS));
         }
       await clients.stop();
       const endedAt = performance.now();
