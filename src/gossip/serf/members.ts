@@ -158,13 +158,10 @@ export class Members {
     if (m === undefined) return;
     switch (m.status) {
       case "leaving":
-        m.status = "left";
-        m.leaveTime = now;
-        this.#left.add(m);
-        this.#count("left");
-        this.#context.log.info(`EventMemberLeave: ${m.name} ${m.host}`);
-        return this.#event("member-leave", m);
+        return this.#becomeLeft(m, now);
       case "alive":
+        // Its own word that it goes, which overtook the intent: a farewell is not a failure.
+        if (n.state === "left") return this.#becomeLeft(m, now);
         m.status = "failed";
         m.leaveTime = now;
         this.#failed.add(m);
@@ -179,6 +176,15 @@ export class Members {
       default:
         m.status satisfies never;
     }
+  }
+
+  #becomeLeft(m: MemberRecord, now: number): void {
+    m.status = "left";
+    m.leaveTime = now;
+    this.#left.add(m);
+    this.#count("left");
+    this.#context.log.info(`EventMemberLeave: ${m.name} ${m.host}`);
+    this.#event("member-leave", m);
   }
 
   onUpdate(n: NodeView): void {
