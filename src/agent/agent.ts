@@ -4,18 +4,21 @@
  *
  * Start: data folder, pools with server or client, own services and checks, doors, joins, syncer. Stop: the same in reverse.
  */
+
 import type { Member, NetworkCoordinate, SerfEvent, SerfPool } from "../gossip/contract.ts";
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import { type Disk, memoryDisk } from "../ports/disk.ts";
 import type { Logger, LogHub } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import type { Random } from "../ports/random.ts";
 import type { SnapshotReply, SnapshotSaveOrRestore } from "../server/contract.ts";
 import { agentStats } from "./agent-stats.ts";
 import { ClientDelegate } from "./client-delegate.ts";
 import type { RuntimeConfig } from "./config/runtime-config.ts";
 import { ConfiguredRegistrations } from "./configured-registrations.ts";
+import { AnswerCache } from "./answer-cache.ts";
 import { type AgentApi, AgentError } from "./contract.ts";
 import { CoordinateSender } from "./coordinate-sender.ts";
 import type { NodeIdentity } from "./core/anti-entropy.ts";
@@ -107,6 +110,7 @@ class Agent implements RunningAgent {
   readonly logHub: LogHub;
   readonly metrics: Metrics;
   readonly local: AgentLocalState;
+  readonly cache: AnswerCache;
   readonly events: AgentUserEvents;
   readonly lan: SerfPool;
   readonly wan: SerfPool | undefined;
@@ -200,6 +204,7 @@ class Agent implements RunningAgent {
         pausePush: () => this.#syncer.pause(),
       },
     );
+    this.cache = new AnswerCache({ clock, rpc: this });
     this.#registrations = new ConfiguredRegistrations(this.local);
     this.#coordinates = new CoordinateSender(
       { node, datacenter, token: agentToken },
@@ -242,6 +247,11 @@ class Agent implements RunningAgent {
     this.#keepJoining();
     this.#syncer.start();
     if (!config.disableCoordinates) this.#coordinates.start();
+  }
+
+  answer<M extends MethodName>(method: M, request: MethodRequest<M>): NowOrLater<MethodReply<M>> {
+    const most = (request as { readonly MaxStaleDuration?: bigint } | null)?.MaxStaleDuration ?? 0n;
+    return (most > 0n ? undefined : this.#delegate.answer?.(method, request)) ?? this.rpc(method, request);
   }
 
   async rpc<M extends MethodName>(
@@ -340,6 +350,7 @@ class Agent implements RunningAgent {
     this.#joining.abort();
     // The leader takes a node that leaves out of the catalog: nothing of ours may put it back.
     this.#coordinates.stop();
+    this.cache.close();
     await this.#syncer.stop();
     await this.#delegate.leave();
   }

@@ -1,6 +1,7 @@
 /** A server agent's way to the catalog: the server in this process. */
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import type {
   ServerApi,
   ServerOptions,
@@ -104,6 +105,11 @@ export class ServerDelegate implements Delegate {
 
   setRpcLimit(rate: number, burst: number): void {
     this.#bucket.set(rate, burst);
+  }
+
+  answer<M extends MethodName>(method: M, request: MethodRequest<M>): NowOrLater<MethodReply<M>> {
+    if (!this.#bucket.take(this.#clock.now())) throw new Error("RPC rate limit exceeded");
+    return this.#server.answer?.(method, request) ?? this.#server.rpc(method, request);
   }
 
   async rpc<M extends MethodName>(

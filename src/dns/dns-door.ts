@@ -5,6 +5,7 @@ import { createServer, isIP, isIPv6, type Server, type Socket } from "node:net";
 import type { AgentApi } from "../agent/contract.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
+import { type NowOrLater, whenReady } from "../ports/now-or-later.ts";
 import {
   ANY_PORT_TRIES,
   MESSAGE_BYTES_MAX,
@@ -136,7 +137,7 @@ class Door implements DnsDoor {
           isIP(address) === 0 ? lookup(address, of, done) : done(null, address, of)) as DatagramLookup,
       });
       socket.once("error", reject);
-      socket.on("message", (bytes, from) => void this.#onPacket(socket, bytes, from));
+      socket.on("message", (bytes, from) => this.#onPacket(socket, bytes, from));
       socket.bind({ address: host, port }, () => {
         socket.off("error", reject);
         socket.on("error", (error) => this.#log.error("DNS socket failed", { error: error.message }));
@@ -163,34 +164,49 @@ class Door implements DnsDoor {
     });
   }
 
-  async #onPacket(socket: UdpSocket, bytes: Buffer, from: RemoteInfo): Promise<void> {
+  #onPacket(socket: UdpSocket, bytes: Buffer, from: RemoteInfo): void {
     if (this.#inFlight >= UDP_IN_FLIGHT_MAX) {
       this.#agent.metrics.count("dns.dropped_queries");
       return;
     }
-    this.#inFlight++;
-    try {
-      const answer = await this.#answer(bytes, { network: "udp", address: from.address }, from.port);
+    const send = (answer: Buffer | undefined): void => {
       // A client that is gone, or an answer that the network refuses, is not our failure.
       if (answer !== undefined) socket.send(answer, from.port, from.address, ignoreSendResult);
+    };
+    try {
+      const answer = this.#answer(bytes, { network: "udp", address: from.address }, from.port);
+      if (!(answer instanceof Promise)) return send(answer);
+      this.#inFlight++;
+      void answer
+        .then(send)
+        .catch(this.#onFailure)
+        .finally(() => this.#inFlight--);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ERR_SOCKET_DGRAM_NOT_RUNNING")
-        this.#log.error("DNS query failed", { error: (error as Error).message });
-    } finally {
-      this.#inFlight--;
+      this.#onFailure(error);
     }
   }
 
-  #answer(bytes: Buffer, client: Client, port: number): Promise<Buffer | undefined> | Buffer | undefined {
+  readonly #onFailure = (error: unknown): void => {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_SOCKET_DGRAM_NOT_RUNNING")
+      this.#log.error("DNS query failed", { error: (error as Error).message });
+  };
+
+  #answer(bytes: Buffer, client: Client, port: number): NowOrLater<Buffer | undefined> {
     const received = receiveQuery(bytes);
     if (received.kind === "ignore") return undefined;
     if (received.kind === "reply") return received.bytes;
     return this.#serve(received.query, bytes, client, port);
   }
 
-  async #serve(query: Query, bytes: Buffer, client: Client, port: number): Promise<Buffer> {
+  #serve(query: Query, bytes: Buffer, client: Client, port: number): NowOrLater<Buffer> {
     const started = this.#agent.clock.now();
-    const answer = await this.#resolver.answer(query, bytes, client);
+    return whenReady(this.#resolver.answer(query, bytes, client), (answer) => {
+      this.#served(query, client, port, started);
+      return answer;
+    });
+  }
+
+  #served(query: Query, client: Client, port: number, started: number): void {
     const elapsed = this.#agent.clock.now() - started;
     const reverse = query.name.toLowerCase().endsWith(".arpa.");
     this.#agent.metrics.sample(reverse ? "dns.ptr_query" : "dns.domain_query", elapsed, {
@@ -204,7 +220,6 @@ class Door implements DnsDoor {
       client: `${bracketed(client.address)}:${port}`,
       client_network: client.network,
     });
-    return answer;
   }
 
   #onConnection(socket: Socket): void {

@@ -12,6 +12,7 @@ import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts
 import { PreparedQueryExecuteRequest, type PreparedQueryExecuteResponse } from "../model/prepared-query.ts";
 import { QuerySource } from "../model/query.ts";
 import type { Logger } from "../ports/log.ts";
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import { STALE_COUNTED_MS } from "./limits.ts";
 
 /** `unknown`: no such datacenter or query (NXDOMAIN). `failed`: the question could not be answered (SERVFAIL). */
@@ -43,12 +44,12 @@ export class Lookups {
       : found;
   }
 
-  async service(of: {
+  service(of: {
     readonly datacenter: string;
     readonly service: string;
     readonly tag: string;
     readonly variant: "plain" | "connect" | "ingress";
-  }): Promise<Found<readonly CheckServiceNode[]>> {
+  }): NowOrLater<Found<readonly CheckServiceNode[]>> {
     const request = ServiceSpecificRequest.make({
       Datacenter: of.datacenter,
       ServiceName: of.service,
@@ -58,8 +59,19 @@ export class Lookups {
       Ingress: of.variant === "ingress",
       ...this.#how(),
     });
-    const found = await this.#ask("Health.ServiceNodes", request);
-    return found.kind === "found" ? { kind: "found", value: found.value.Nodes ?? [] } : found;
+    const instances = (
+      found: Found<MethodReply<"Health.ServiceNodes">>,
+    ): Found<readonly CheckServiceNode[]> =>
+      found.kind === "found" ? { kind: "found", value: found.value.Nodes ?? [] } : found;
+    // A server knows at once, unless it must ask others or its answer is old: then the whole way.
+    try {
+      const reply = this.#agent.answer?.("Health.ServiceNodes", request);
+      if (reply !== undefined && !(reply instanceof Promise) && reply.LastContact === 0n)
+        return instances({ kind: "found", value: reply });
+      return this.#ask("Health.ServiceNodes", request, reply).then(instances);
+    } catch (error) {
+      return this.#failed(error);
+    }
   }
 
   /** Runs a prepared query; `clientIp` "" when the client has none. */
@@ -116,10 +128,11 @@ export class Lookups {
   async #ask<M extends MethodName>(
     method: M,
     request: MethodRequest<M> & StaleRequest,
+    first?: NowOrLater<MethodReply<M>>,
   ): Promise<Found<MethodReply<M>>> {
     const { dns } = this.#agent.config;
     try {
-      let reply = await this.#agent.rpc(method, request);
+      let reply = await (first ?? this.#agent.rpc(method, request));
       const lastContact = (reply as { readonly LastContact?: bigint }).LastContact ?? 0n;
       if (request.AllowStale && lastContact > BigInt(Math.round(dns.maxStaleMs)) * NS_PER_MS) {
         this.#log.warn("Query results too stale, re-requesting");
@@ -128,10 +141,14 @@ export class Lookups {
         this.#agent.metrics.count("dns.stale_queries");
       return { kind: "found", value: reply };
     } catch (error) {
-      const text = (error as Error).message;
-      if (/unknown query|query not found/i.test(text)) return { kind: "unknown" };
-      this.#log.error("rpc error", { error: text });
-      return { kind: text.includes("No path to datacenter") ? "unknown" : "failed" };
+      return this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): { readonly kind: "unknown" | "failed" } {
+    const text = (error as Error).message;
+    if (/unknown query|query not found/i.test(text)) return { kind: "unknown" };
+    this.#log.error("rpc error", { error: text });
+    return { kind: text.includes("No path to datacenter") ? "unknown" : "failed" };
   }
 }

@@ -3,13 +3,15 @@
  * records.ts, what fits is decided in trim.ts.
  */
 import type { AgentApi } from "../agent/contract.ts";
+import type { CheckServiceNode } from "../model/catalog.ts";
 import type { Logger } from "../ports/log.ts";
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import { shuffled } from "../ports/random.ts";
 import { parseDuration } from "../wire/duration.ts";
 import { encodeReply } from "./encode.ts";
-import { KeptAnswers } from "./kept-answers.ts";
+import { type AnswerWheel, KeptAnswers } from "./kept-answers.ts";
 import { CNAME_DEPTH_MAX, CNAME_RECORDS_PLAIN, NAME_SERVERS_MAX } from "./limits.ts";
-import { Lookups } from "./lookups.ts";
+import { type Found, Lookups } from "./lookups.ts";
 import {
   type Query,
   RCODE,
@@ -101,7 +103,7 @@ export class Resolver {
   }
 
   /** The answer's bytes. `message` is the query as it came, for recursors. Never rejects for what a client can send. */
-  async answer(query: Query, message: Buffer, client: Client): Promise<Buffer> {
+  answer(query: Query, message: Buffer, client: Client): NowOrLater<Buffer> {
     const { config } = this.#agent;
     const lower = query.name.toLowerCase();
     const rest = stripDomain(lower, domainsOf(config));
@@ -136,7 +138,7 @@ export class Resolver {
     return plain({ rcode: RCODE.nxDomain, authority: [this.#soa] });
   }
 
-  async #inDomain(query: Query, rest: string, message: Buffer, client: Client): Promise<Buffer> {
+  #inDomain(query: Query, rest: string, message: Buffer, client: Client): NowOrLater<Buffer> {
     const asked: Asked = {
       name: query.name,
       type: query.type,
@@ -149,18 +151,30 @@ export class Resolver {
       const question = parseQuestion(rest, asked.type, this.#agent.config.datacenter);
       if (question.kind === "service") return this.#serviceReply(query, question, asked, message);
     }
-    return this.#encode(query, await this.#domainAnswer(rest, asked), client, IN_DOMAIN);
+    return this.#domainAnswer(rest, asked).then((answer) => this.#encode(query, answer, client, IN_DOMAIN));
   }
 
   /** A service's answer to a client: made ahead where the catalog's list is one that was answered from before. */
-  async #serviceReply(
+  #serviceReply(
     query: Query,
     question: Question & { kind: "service" },
     asked: Asked,
     message: Buffer,
-  ): Promise<Buffer> {
-    const { config, random } = this.#agent;
-    const found = await this.#lookups.service(question);
+  ): NowOrLater<Buffer> {
+    const found = this.#lookups.service(question);
+    return found instanceof Promise
+      ? found.then((f) => this.#replyFrom(f, query, question, asked, message))
+      : this.#replyFrom(found, query, question, asked, message);
+  }
+
+  #replyFrom(
+    found: Found<readonly CheckServiceNode[]>,
+    query: Query,
+    question: Question & { kind: "service" },
+    asked: Asked,
+    message: Buffer,
+  ): NowOrLater<Buffer> {
+    const { config } = this.#agent;
     const { client } = asked;
     if (found.kind !== "found" || found.value.length === 0)
       return this.#encode(query, this.#notFound(found.kind), client, IN_DOMAIN);
@@ -176,6 +190,18 @@ export class Resolver {
       answer.writeUInt16BE(query.id, 0);
       return answer;
     }
+    return this.#freshReply(query, question, asked, wheel, instances);
+  }
+
+  async #freshReply(
+    query: Query,
+    question: Question & { kind: "service" },
+    asked: Asked,
+    wheel: AnswerWheel<Instance> | undefined,
+    instances: () => readonly Instance[],
+  ): Promise<Buffer> {
+    const { config, random } = this.#agent;
+    const { client } = asked;
     const ordered = wheel === undefined ? shuffled(random, instances()) : wheel.order(random);
     if (ordered.length === 0) return this.#encode(query, this.#absent(), client, IN_DOMAIN);
     const ttl = serviceTtl(question.service, config.dns.serviceTtlMs);

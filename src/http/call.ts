@@ -1,8 +1,10 @@
 /** One request on its way through a handler: what was asked, who asks, what the reply's headers will say. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { CacheKind } from "../agent/answer-cache.ts";
 import type { AgentApi } from "../agent/contract.ts";
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import type { QueryMeta, QueryOptions, QuerySource } from "../model/query.ts";
+import { type NowOrLater, whenReady } from "../ports/now-or-later.ts";
 import type { Type } from "../wire/schema.ts";
 import { readBody } from "./body.ts";
 import { type DecodeOptions, decodeValue } from "./decode/decode-body.ts";
@@ -139,10 +141,31 @@ export class Call {
    * A read: waits if it asks to, tells its metadata in the reply's headers, and is done again on the leader when a stale
    * answer is older than the request allows. `level`: the header that names the consistency is sent too.
    */
-  async read<M extends MethodName>(
+  read<M extends MethodName>(
     method: M,
     request: MethodRequest<M> & QueryOptions,
-    options: { readonly level?: boolean } = {},
+    options: { readonly level?: boolean; readonly cache?: CacheKind } = {},
+  ): NowOrLater<MethodReply<M> & QueryMeta> {
+    if (options.cache !== undefined && request.UseCache && this.agent.config.httpUseCache)
+      return this.cached(options.cache, method, request).then((reply) => {
+        const out = reply as MethodReply<M> & QueryMeta;
+        this.meta(out, options.level ? consistencyLevel(request) : undefined);
+        return out;
+      });
+    if (request.MinQueryIndex > 0 || request.MaxStaleDuration > 0n || this.agent.answer === undefined)
+      return this.#readLater(method, request, options);
+    const told = (reply: unknown): MethodReply<M> & QueryMeta => {
+      const out = reply as MethodReply<M> & QueryMeta;
+      this.meta(out, options.level ? consistencyLevel(request) : undefined);
+      return out;
+    };
+    return whenReady(this.agent.answer(method, request) as NowOrLater<unknown>, told);
+  }
+
+  async #readLater<M extends MethodName>(
+    method: M,
+    request: MethodRequest<M> & QueryOptions,
+    options: { readonly level?: boolean },
   ): Promise<MethodReply<M> & QueryMeta> {
     // Replies of these methods all carry the metadata; the method table does not say so in types.
     let out = (await this.agent.rpc(
@@ -159,6 +182,19 @@ export class Call {
     }
     this.meta(out, options.level ? consistencyLevel(effective) : undefined);
     return out;
+  }
+
+  /** An answer of the agent's cache, its origin and age told in headers. */
+  async cached<M extends MethodName>(
+    kind: CacheKind,
+    method: M,
+    request: MethodRequest<M> & QueryOptions,
+  ): Promise<MethodReply<M>> {
+    const waits = kind === "refreshed" && request.MinQueryIndex > 0;
+    const out = await this.agent.cache.get(kind, method, request, waits ? this.signal : undefined);
+    this.header("X-Cache", out.hit ? "HIT" : "MISS");
+    if (out.hit) this.header("Age", String(out.ageS));
+    return out.value;
   }
 
   /** Tells a reply's metadata in headers. Once: a later call changes nothing. */

@@ -8,12 +8,13 @@ import {
   RegisterRequest,
   ServiceSpecificRequest,
 } from "../model/catalog.ts";
+import { type NowOrLater, whenReady } from "../ports/now-or-later.ts";
 import { bool, list, map, ptr, str, struct } from "../wire/schema.ts";
 import { CATALOG_BODY } from "./body-rules.ts";
 import type { Call } from "./call.ts";
 import { HttpError, plainBadRequest } from "./errors.ts";
 import { KeptJson } from "./kept-json.ts";
-import { parseConsistency } from "./query-options.ts";
+import { parseCacheControl, parseConsistency } from "./query-options.ts";
 import { type Answer, route } from "./routes.ts";
 import {
   NodeServiceListView,
@@ -79,9 +80,15 @@ async function deregister(c: Call): Promise<Answer> {
 }
 
 async function datacenters(c: Call): Promise<Answer> {
-  const o = { AllowStale: false, RequireConsistent: false, UseCache: false, MaxStaleDuration: 0n };
+  const o = { ...NO_OPTIONS, AllowStale: false, RequireConsistent: false, UseCache: false, MaxStaleDuration: 0n };
   parseConsistency(c, o);
-  return StringsJson.json(await c.rpc("Catalog.ListDatacenters", { ...NO_OPTIONS, ...o }));
+  const cacheControl = c.req.headers["cache-control"];
+  if (cacheControl !== undefined) parseCacheControl(cacheControl, o);
+  const out =
+    o.UseCache && c.agent.config.httpUseCache
+      ? await c.cached("plain", "Catalog.ListDatacenters", o)
+      : await c.rpc("Catalog.ListDatacenters", o);
+  return StringsJson.json(out);
 }
 const NO_OPTIONS = {
   Token: "",
@@ -97,14 +104,14 @@ const nodesBody = new KeptJson(NodesJson);
 const servicesBody = new KeptJson(ServiceTagsJson);
 const instancesBody = new KeptJson(ServiceNodesJson);
 
-async function nodes(c: Call): Promise<Answer> {
+function nodes(c: Call): NowOrLater<Answer> {
   const o = c.readOptions();
-  const out = await c.read(
+  const found = c.read(
     "Catalog.ListNodes",
     { ...o, NodeMetaFilters: c.nodeMeta, Source: c.source },
     { level: true },
   );
-  return nodesBody.answer(out.Nodes);
+  return whenReady(found, (out) => nodesBody.answer(out.Nodes));
 }
 
 async function services(c: Call): Promise<Answer> {
@@ -112,7 +119,7 @@ async function services(c: Call): Promise<Answer> {
   const out = await c.read(
     "Catalog.ListServices",
     { ...DCSpecificRequest.zero(), ...o, NodeMetaFilters: c.nodeMeta },
-    { level: true },
+    { level: true, cache: "refreshed" },
   );
   return servicesBody.answer(out.Services);
 }
@@ -140,12 +147,15 @@ export function serviceRequest(
 }
 
 async function service(c: Call): Promise<Answer> {
-  const out = await c.read("Catalog.ServiceNodes", serviceRequest(c), { level: true });
+  const out = await c.read("Catalog.ServiceNodes", serviceRequest(c), { level: true, cache: "refreshed" });
   return instancesBody.answer(out.ServiceNodes);
 }
 
 async function connect(c: Call): Promise<Answer> {
-  const out = await c.read("Catalog.ServiceNodes", serviceRequest(c, { connect: true }), { level: true });
+  const out = await c.read("Catalog.ServiceNodes", serviceRequest(c, { connect: true }), {
+    level: true,
+    cache: "refreshed",
+  });
   return instancesBody.answer(out.ServiceNodes);
 }
 

@@ -1,5 +1,6 @@
 /** /v1/health: checks, and service instances with the checks that decide about them. */
 import type { CheckServiceNode } from "../model/catalog.ts";
+import { type NowOrLater, whenReady } from "../ports/now-or-later.ts";
 import type { Call } from "./call.ts";
 import { serviceRequest } from "./catalog.ts";
 import { plainBadRequest } from "./errors.ts";
@@ -38,14 +39,15 @@ async function state(c: Call): Promise<Answer> {
   return checksBody.answer(out.HealthChecks);
 }
 
-async function instances(
+function instances(
   c: Call,
   kind: { readonly connect?: boolean; readonly ingress?: boolean },
-): Promise<Answer> {
+): NowOrLater<Answer> {
   const request = serviceRequest(c, kind);
   const passing = passingOnly(c);
-  const out = await c.read("Health.ServiceNodes", request, { level: true });
-  return instancesBody.answer(passing ? passingOf(out.Nodes) : out.Nodes);
+  return whenReady(c.read("Health.ServiceNodes", request, { level: true }), (out) =>
+    instancesBody.answer(passing ? passingOf(out.Nodes) : out.Nodes),
+  );
 }
 
 function passingOnly(c: Call): boolean {

@@ -1,5 +1,6 @@
 /** /v1/kv: the hottest paths of the API, so its handlers do as little as they can. */
 import { DirEntry, type KVSRequest } from "../model/kv.ts";
+import { type NowOrLater, whenReady } from "../ports/now-or-later.ts";
 import { list, ptr } from "../wire/schema.ts";
 import { contentLength } from "./body.ts";
 import type { Call } from "./call.ts";
@@ -20,26 +21,28 @@ function options(c: Call): ReadOptions {
   return o;
 }
 
-async function get(c: Call): Promise<Answer> {
+function get(c: Call): NowOrLater<Answer> {
   const o = options(c);
   const { query } = c;
   if (query.size > 0) {
     if (query.has("keys")) return keys(c, o);
     if (query.has("recurse")) {
-      const out = await c.read("KVS.List", { ...o, Key: c.rest });
-      return out.Entries === null || out.Entries.length === 0 ? NOT_FOUND : entriesBody.answer(out.Entries);
+      return whenReady(c.read("KVS.List", { ...o, Key: c.rest }), (out) =>
+        out.Entries === null || out.Entries.length === 0 ? NOT_FOUND : entriesBody.answer(out.Entries),
+      );
     }
   }
   if (c.rest === "") throw plainBadRequest(MISSING_KEY);
-  const out = await c.read("KVS.Get", { ...o, Key: c.rest });
-  const entry = out.Entries?.[0];
-  if (entry === undefined || entry === null) return NOT_FOUND;
-  if (query.size > 0 && query.has("raw")) {
-    c.header("X-Content-Type-Options", "nosniff");
-    c.header("Content-Security-Policy", "sandbox");
-    return { status: 200, type: "text/plain", body: entry.Value ?? "" };
-  }
-  return `[${DirEntry.json(entry)}]`;
+  return whenReady(c.read("KVS.Get", { ...o, Key: c.rest }), (out): Answer => {
+    const entry = out.Entries?.[0];
+    if (entry === undefined || entry === null) return NOT_FOUND;
+    if (query.size > 0 && query.has("raw")) {
+      c.header("X-Content-Type-Options", "nosniff");
+      c.header("Content-Security-Policy", "sandbox");
+      return { status: 200, type: "text/plain", body: entry.Value ?? "" };
+    }
+    return `[${DirEntry.json(entry)}]`;
+  });
 }
 
 async function keys(c: Call, o: ReadOptions): Promise<Answer> {

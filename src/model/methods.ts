@@ -2,6 +2,7 @@
  * The RPC methods: request, reply, whether a read can block, and who answers. One table for the client pool, the server's
  * endpoints and the doors, so that a call is typed by its name.
  */
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import { bool, bytes, list, str, struct, type Type } from "../wire/schema.ts";
 import {
   ACL,
@@ -325,4 +326,6 @@ export interface RpcCaller {
     request: MethodRequest<M>,
     options?: { readonly signal?: AbortSignal },
   ): Promise<MethodReply<M>>;
+  /** As `rpc`, but what is at hand is returned or thrown as it is. Where it is missing, nothing ever is at hand. */
+  answer?<M extends MethodName>(method: M, request: MethodRequest<M>): NowOrLater<MethodReply<M>>;
 }

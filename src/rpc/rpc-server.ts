@@ -2,6 +2,7 @@
  * Serves msgpack RPC on channels: strictly one request after another on each, as peers expect; a blocking query holds its
  * stream. What a method does is the {@link RpcService}'s business.
  */
+
 import {
   type MethodName,
   type MethodReply,
@@ -11,6 +12,7 @@ import {
 } from "../model/methods.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import { MsgpackError, MsgpackReader } from "../wire/msgpack.ts";
 import { MsgpackSplitter } from "../wire/value-splitter.ts";
 import type { RpcChannel } from "./channel.ts";
@@ -39,7 +41,7 @@ export type RpcService = <M extends MethodName>(
   method: M,
   request: MethodRequest<M>,
   context: RpcContext,
-) => Promise<MethodReply<M>>;
+) => NowOrLater<MethodReply<M>>;
 
 /** The two services that exist only on connections of kind 0x07; every other one only elsewhere. */
 const INSECURE_SERVICES = new Set(["AutoEncrypt", "AutoConfig"]);

@@ -4,6 +4,7 @@ import type { Random } from "../ports/random.ts";
 import type { RaftNode } from "../raft/contract.ts";
 import { splitCommand } from "../state/chunks.ts";
 import { type CommandBody, type CommandKind, encodeCommand } from "../state/commands.ts";
+import { CHUNK_BYTES } from "../state/limits.ts";
 import { RAFT_ENTRY_WARN_BYTES } from "./limits.ts";
 
 export class Committer {
@@ -35,6 +36,7 @@ export class Committer {
 
   /** All pieces are proposed at once, in order; the last one's result is the command's. */
   async #commitPieces(command: Buffer): Promise<unknown> {
+    if (command.length <= CHUNK_BYTES) return this.#propose(command, null);
     const pieces = splitCommand(command, this.#random.bytes(8).readBigUInt64BE());
     const results = await Promise.all(pieces.map((p) => this.#propose(p.data, p.extensions)));
     return results.at(-1);

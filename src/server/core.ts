@@ -1,4 +1,5 @@
 /** What the endpoint families share: the state, the log, the pools, and the way a read is answered. server.ts makes one. */
+
 import type { SerfPool } from "../gossip/contract.ts";
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import type { AutopilotConfig } from "../model/operator.ts";
@@ -6,6 +7,7 @@ import type { QueryMeta } from "../model/query.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import type { Random } from "../ports/random.ts";
 import type { RaftNode } from "../raft/contract.ts";
 import type { CommandBody, CommandKind } from "../state/commands.ts";
@@ -45,7 +47,7 @@ export interface ServerCore {
     query: Query<T>,
     shape: (value: T) => R,
     key?: string,
-  ): Promise<R & QueryMeta>;
+  ): NowOrLater<R & QueryMeta>;
   /** Metadata of an answer that is given now, without an index. */
   queryMeta(): QueryMeta;
   /** Confirms that this server still leads and has applied everything before its term. */

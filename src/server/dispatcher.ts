@@ -6,6 +6,7 @@ import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts
 import { rpcMethods } from "../model/methods.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import type { Random } from "../ports/random.ts";
 import type { CallOptions } from "../rpc/pool.ts";
 import { ServerError } from "./errors.ts";
@@ -61,6 +62,30 @@ export class Dispatcher {
     this.#clock = ports.clock;
     this.#random = ports.random;
     this.#metrics = ports.metrics;
+  }
+
+  /** As `dispatch`; a read that this server answers itself, without waiting, comes back as it is. May throw. */
+  answer<M extends MethodName>(method: M, request: MethodRequest<M>, call: Call): NowOrLater<MethodReply<M>> {
+    if (
+      rpcMethods[method].scope !== "leader" ||
+      OFF_EVERYWHERE.has(method) ||
+      !isRead(request) ||
+      route("leader", request as Routed, this.#parts.routing()).kind !== "local"
+    )
+      return this.dispatch(method, request, call);
+    const handler = this.#parts.handlers[method] as unknown as Handler<M>;
+    const onError = (error: unknown): Promise<MethodReply<M>> => {
+      // Lost the leadership while reading: the whole way, with its waiting for the next leader.
+      if (error instanceof ServerError && error.code === "noLeader")
+        return this.dispatch(method, request, call);
+      throw error;
+    };
+    try {
+      const reply = handler(request, call);
+      return reply instanceof Promise ? reply.catch(onError) : reply;
+    } catch (error) {
+      return onError(error);
+    }
   }
 
   async dispatch<M extends MethodName>(

@@ -1,5 +1,6 @@
 /** Health.*: checks, and service instances with their health. */
 
+import { whenReady } from "../ports/now-or-later.ts";
 import {
   checksInState,
   connectServiceHealth,
@@ -61,12 +62,12 @@ export function healthEndpoints(core: ServerCore) {
         readKey("Health.ServiceChecks", request, request.ServiceName),
       );
     },
-    "Health.ServiceNodes": async (request, call) => {
+    "Health.ServiceNodes": (request, call) => {
       const { ServiceName: name } = request;
       if (name === "") throw new ServerError("mustProvideServiceName");
       const kind = request.Connect ? "connect" : request.Ingress ? "ingress" : "service";
       const tags = tagsOf(request);
-      const reply = await core.read(
+      const found = core.read(
         request,
         call,
         (view) => {
@@ -85,10 +86,12 @@ export function healthEndpoints(core: ServerCore) {
         },
         readKey("Health.ServiceNodes", request, kind, name, ...tags),
       );
-      core.metrics.count(`health.${kind}.query`, 1, { service: name });
-      if ((reply.Nodes ?? []).length === 0)
-        core.metrics.count(`health.${kind}.not-found`, 1, { service: name });
-      return reply;
+      return whenReady(found, (reply) => {
+        core.metrics.count(`health.${kind}.query`, 1, { service: name });
+        if (reply.Nodes === null || reply.Nodes.length === 0)
+          core.metrics.count(`health.${kind}.not-found`, 1, { service: name });
+        return reply;
+      });
     },
   } satisfies Partial<Handlers>;
 }

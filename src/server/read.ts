@@ -2,9 +2,11 @@
  * How a read is answered: consistency first, then the query, then, for a blocking query, waiting until what it read changes.
  * One for all endpoints.
  */
+
 import type { QueryMeta } from "../model/query.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Metrics } from "../ports/metrics.ts";
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import type { Random } from "../ports/random.ts";
 import type { StateStore } from "../state/state-store.ts";
 import type { Query, TrackedRead } from "../state/tracked-read.ts";
@@ -73,20 +75,27 @@ export class Reader {
   }
 
   /** `key` names the query and the shape with all their arguments; without it nothing is kept. */
-  async read<T, R extends object>(
+  read<T, R extends object>(
     request: ReadOptions,
     call: Call,
     query: Query<T>,
     shape: (value: T) => R,
     key?: string,
-  ): Promise<R & QueryMeta> {
+  ): NowOrLater<R & QueryMeta> {
     this.#metrics.count("rpc.query");
-    const settled = this.#settle(request);
-    if (settled !== undefined) await settled;
     const evaluate = this.#evaluation(query, key);
-    let read = evaluate();
-    if (request.MinQueryIndex > 0 && read.index <= request.MinQueryIndex)
-      read = await this.#wait(request, call, evaluate, read);
+    const answer = (read: TrackedRead<T>): R & QueryMeta => this.#reply(read, shape);
+    const look = (): NowOrLater<R & QueryMeta> => {
+      const read = evaluate();
+      return request.MinQueryIndex > 0 && read.index <= request.MinQueryIndex
+        ? this.#wait(request, call, evaluate, read).then(answer)
+        : answer(read);
+    };
+    const settled = this.#settle(request);
+    return settled === undefined ? look() : settled.then(look);
+  }
+
+  #reply<T, R extends object>(read: TrackedRead<T>, shape: (value: T) => R): R & QueryMeta {
     let body = read.attached as R | undefined;
     if (body === undefined) {
       body = shape(read.value);

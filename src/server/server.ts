@@ -9,6 +9,7 @@ import { AutopilotConfig } from "../model/operator.ts";
 import type { QueryMeta } from "../model/query.ts";
 import { sleep, type Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
+import type { NowOrLater } from "../ports/now-or-later.ts";
 import type { RaftNode } from "../raft/contract.ts";
 import { createRaft } from "../raft/raft.ts";
 import { IDLE_CLOSE_SERVER_MS, IDLE_STREAMS_SERVER } from "../rpc/limits.ts";
@@ -52,6 +53,9 @@ import { TombstoneGc } from "./tombstone-gc.ts";
 const NS_PER_MS = 1_000_000;
 /** Poll for the own removal from raft while leaving. */
 const LEAVE_POLL_MS = 50;
+
+/** A caller in this process that will not go away. */
+const IN_PROCESS: Call = { signal: undefined, from: "" };
 
 export class Server implements ServerApi, ServerCore {
   readonly options: ServerOptions;
@@ -125,7 +129,7 @@ export class Server implements ServerApi, ServerCore {
     try {
       const rpc = new RpcServer(
         (method, request, context) =>
-          this.#serve(method, request, { signal: context.signal, from: context.from }),
+          this.#answer(method, request, { signal: context.signal, from: context.from }),
         {},
         { log: this.#ports.log.named("rpc"), metrics: this.metrics },
       );
@@ -187,6 +191,10 @@ export class Server implements ServerApi, ServerCore {
       signal: options.signal,
       from: "from" in options ? options.from : "",
     });
+  }
+
+  answer<M extends MethodName>(method: M, request: MethodRequest<M>): NowOrLater<MethodReply<M>> {
+    return this.#answer(method, request, IN_PROCESS);
   }
 
   onServerUp(handler: () => void): () => void {
@@ -272,7 +280,7 @@ export class Server implements ServerApi, ServerCore {
     query: Query<T>,
     shape: (value: T) => R,
     key?: string,
-  ): Promise<R & QueryMeta> {
+  ): NowOrLater<R & QueryMeta> {
     return this.#reader.read(request, call, query, shape, key);
   }
 
@@ -352,6 +360,15 @@ export class Server implements ServerApi, ServerCore {
   #serve<M extends MethodName>(method: M, request: MethodRequest<M>, call: Call): Promise<MethodReply<M>> {
     if (this.#stopped) return Promise.reject(new ServerError("noLeader"));
     return this.#need().dispatcher.dispatch(method, request, call);
+  }
+
+  #answer<M extends MethodName>(
+    method: M,
+    request: MethodRequest<M>,
+    call: Call,
+  ): NowOrLater<MethodReply<M>> {
+    if (this.#stopped) throw new ServerError("noLeader");
+    return this.#need().dispatcher.answer(method, request, call);
   }
 
   #need(): Parts {
