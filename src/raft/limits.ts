@@ -30,6 +30,11 @@ export const PROPOSALS_QUEUED_BYTES_MAX = 64 << 20;
 export const BATCH_ENTRIES_MAX = 1024;
 /** Log entries appended by this leader that are not committed yet; proposals wait in the queue beyond it. */
 export const UNCOMMITTED_ENTRIES_MAX = 8192;
+/**
+ * Terms that one request may take us forward. A server that was cut off for a hundred years, campaigning each second, stays below;
+ * beyond it a single forged request could use up all terms that fit a number.
+ */
+export const TERM_JUMP_MAX = 2 ** 32;
 /** Membership changes waiting for the one under way. */
 export const CHANGES_QUEUED_MAX = 64;
 /** One command. The largest of Consul's are transactions and 512 KiB chunks. */

@@ -1,6 +1,6 @@
 /** Moving the commit index, and what waits for it. */
 
-import { quorumOf } from "./configuration.ts";
+import { heldByQuorum } from "./configuration.ts";
 import { continueChanges } from "./membership.ts";
 import { settleVerifies } from "./reads.ts";
 import { leaveLeadership } from "./roles.ts";
@@ -19,11 +19,10 @@ import {
 export function maybeCommit(s: CoreState): void {
   const lead = s.lead;
   if (lead === undefined) return;
-  const matches = voters(s)
-    .map((v) => (v.id === s.options.id ? s.persisted : (lead.progress.get(v.id)?.match ?? 0)))
-    .sort((a, b) => b - a);
-  if (matches.length === 0) return;
-  const held = matches[quorumOf(matches.length) - 1]!;
+  const matches = voters(s).map((v) =>
+    v.id === s.options.id ? s.persisted : (lead.progress.get(v.id)?.match ?? 0),
+  );
+  const held = heldByQuorum(matches, 0);
   if (held >= lead.firstIndex && held > s.commit) advanceCommit(s, held);
 }
 

@@ -13,8 +13,29 @@ export interface IndexedConfiguration {
 }
 
 export const isVoter = (s: RaftServer): boolean => s.suffrage === SUFFRAGE.voter;
-export const votersOf = (servers: readonly RaftServer[]): readonly RaftServer[] => servers.filter(isVoter);
+/** Configurations never change in place, and their voters are asked for with every message. */
+const knownVoters = new WeakMap<readonly RaftServer[], readonly RaftServer[]>();
+export function votersOf(servers: readonly RaftServer[]): readonly RaftServer[] {
+  let voters = knownVoters.get(servers);
+  if (voters === undefined) {
+    voters = servers.filter(isVoter);
+    knownVoters.set(servers, voters);
+  }
+  return voters;
+}
 export const quorumOf = (voters: number): number => Math.floor(voters / 2) + 1;
+
+/** The highest value that a quorum has at least; `none` without voters. Sorts `values` in place. */
+export function heldByQuorum(values: number[], none: number): number {
+  // Insertion: seven values at most in practice, and this runs for every message.
+  for (let i = 1; i < values.length; i++) {
+    const v = values[i]!;
+    let j = i;
+    for (; j > 0 && values[j - 1]! < v; j--) values[j] = values[j - 1]!;
+    values[j] = v;
+  }
+  return values[quorumOf(values.length) - 1] ?? none;
+}
 
 /** Why a configuration must not be used, or undefined when it may. */
 export function configurationFault(configuration: RaftConfiguration): string | undefined {

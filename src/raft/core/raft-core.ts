@@ -53,6 +53,7 @@ import {
   setLeader,
   takeOutput,
 } from "./state.ts";
+import { refusalOf } from "./strangers.ts";
 
 /** What the stores held. */
 export interface Recovered {
@@ -200,6 +201,12 @@ export class RaftCore {
   #onRequest(id: number, request: RaftRequest): void {
     const s = this.state;
     const address = "leader" in request ? request.leader : "candidate" in request ? request.candidate : "";
+    const refusal = refusalOf(s, request);
+    if (refusal !== undefined) {
+      say(s, "warn", `Refusing ${request.kind} request from ${address || request.from}: ${refusal}`);
+      s.afterPersist.push({ kind: "reply", id, response: refused(s, request) });
+      return;
+    }
     learnPeer(s, resolveServer(s, address, request.from).id, request.from, request.kind === "pre-vote");
     switch (request.kind) {
       case "append":
@@ -269,5 +276,32 @@ export class RaftCore {
       advanceCommit(s, meta.index);
     }
     s.effects.push({ kind: "restored", ok });
+  }
+}
+
+/** A no that says nothing about the log, and our own term. */
+function refused(s: CoreState, { kind }: RaftRequest): RaftResponse {
+  const { term } = s;
+  const from = s.options.id;
+  switch (kind) {
+    case "append":
+      return {
+        kind: "append-response",
+        term,
+        lastLog: s.log.last,
+        success: false,
+        noRetryBackoff: false,
+        from,
+      };
+    case "vote":
+      return { kind: "vote-response", term, granted: false, from };
+    case "pre-vote":
+      return { kind: "pre-vote-response", term, granted: false, from };
+    case "install":
+      return { kind: "install-response", term, success: false };
+    case "timeout-now":
+      return { kind: "timeout-now-response" };
+    default:
+      return unreachable(kind, "raft request");
   }
 }

@@ -1,5 +1,5 @@
 /** Reads that must see every acknowledged write: ReadIndex (dissertation 6.4) and the lease (6.4.1). */
-import { quorumOf } from "./configuration.ts";
+import { heldByQuorum } from "./configuration.ts";
 import { sendHeartbeat } from "./replication.ts";
 import { type CoreState, voters } from "./state.ts";
 
@@ -23,10 +23,10 @@ export function onVerify(s: CoreState, id: number): void {
 export function settleVerifies(s: CoreState): void {
   const lead = s.lead;
   if (lead === undefined || lead.verifies.length === 0 || s.commit < lead.firstIndex) return;
-  const rounds = voters(s)
-    .map((v) => (v.id === s.options.id ? lead.round : (lead.progress.get(v.id)?.ackedRound ?? 0)))
-    .sort((a, b) => b - a);
-  const confirmed = rounds[quorumOf(rounds.length) - 1] ?? 0;
+  const rounds = voters(s).map((v) =>
+    v.id === s.options.id ? lead.round : (lead.progress.get(v.id)?.ackedRound ?? 0),
+  );
+  const confirmed = heldByQuorum(rounds, 0);
   while (lead.verifies.length > 0 && lead.verifies[0]!.round <= confirmed) {
     const v = lead.verifies.shift()!;
     s.effects.push({
@@ -41,10 +41,10 @@ export function settleVerifies(s: CoreState): void {
 /** Latest time at which a quorum of voters was in contact (a request sent then was answered); `none` counts for the silent. */
 export function quorumContactAt(s: CoreState, none: number): number {
   const lead = s.lead!;
-  const times = voters(s)
-    .map((v) => (v.id === s.options.id ? s.now : (lead.progress.get(v.id)?.contactAt ?? none)))
-    .sort((a, b) => b - a);
-  return times[quorumOf(times.length) - 1] ?? none;
+  const times: number[] = [];
+  for (const v of voters(s))
+    times.push(v.id === s.options.id ? s.now : (lead.progress.get(v.id)?.contactAt ?? none));
+  return heldByQuorum(times, none);
 }
 
 /** Whether no other server can have become leader, judged by this clock alone. */
