@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { request, Agent as Sockets } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Host, type HostProcess, Hosts, quote } from "../e2e/lib/hosts.ts";
+import { type Host, type HostProcess, Hosts, quote, SHARED_FOLDER } from "../e2e/lib/hosts.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -160,13 +160,13 @@ export class Cluster {
     mkdirSync(folder, { recursive: true });
     mkdirSync(socketFolder, { recursive: true });
     // A build during the run must not change what the next start runs.
-    const executable = join(folder, program);
-    copyFileSync(PROGRAMS[program], executable);
+    copyFileSync(PROGRAMS[program], join(folder, program));
+    const executable = join(SHARED_FOLDER, program);
     const specs = Array.from({ length: servers + clients }, (_, i) => ({
       name: i < servers ? `s${i + 1}` : `c${i - servers + 1}`,
       address: `10.11.0.${i + 1}`,
     }));
-    const hosts = await Hosts.create(specs);
+    const hosts = await Hosts.create(specs, { shared: folder });
     try {
       const join_ = specs.slice(0, servers).map((s) => `"${s.address}"`);
       const nodes: ChaosNode[] = [];
@@ -174,7 +174,7 @@ export class Cluster {
         const isServer = i < servers;
         const host = hosts.host(name);
         const small = smallDiskMb !== undefined && i === servers - 1;
-        const disk = small ? "/tmp/disk" : join(folder, name);
+        const disk = small ? "/tmp/disk" : join(SHARED_FOLDER, name);
         await host.run(
           small
             ? `mkdir ${disk} && mount -t tmpfs -o size=${smallDiskMb}m disk ${disk}`
@@ -192,7 +192,7 @@ export class Cluster {
         const role = isServer ? ["-server", "-bootstrap-expect", String(servers)] : [];
         const dataDir = join(disk, "data");
         const args = ["agent", ...role, "-node", name, "-bind", address, "-data-dir", dataDir, "-hcl", hcl];
-        const log = quote(join(folder, `${name}.log`));
+        const log = quote(join(SHARED_FOLDER, `${name}.log`));
         const command = `exec ${quote(executable)} ${args.map(quote).join(" ")} >>${log} 2>&1`;
         nodes.push(new ChaosNode(name, isServer, host, command, socket, dataDir));
       }

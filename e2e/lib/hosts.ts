@@ -15,7 +15,11 @@ export interface HostSpec {
 export interface HostsOptions {
   /** Files to copy into each host before anything runs: path outside to path inside. */
   readonly files?: ReadonlyMap<string, string>;
+  /** A folder of this machine that every host sees as `SHARED_FOLDER`, wherever it is: hosts have a /tmp of their own. */
+  readonly shared?: string;
 }
+
+export const SHARED_FOLDER = "/mnt/shared";
 
 export interface Finished {
   readonly stdout: string;
@@ -282,6 +286,9 @@ export class Hosts {
       `hostname ${spec.name}`,
       "mount -t tmpfs tribune /mnt",
       ...copies,
+      ...(options.shared === undefined
+        ? []
+        : [`mkdir ${SHARED_FOLDER} && mount --bind ${quote(options.shared)} ${SHARED_FOLDER}`]),
       ...["etc", "var", "usr/local"].map(
         (d) =>
           `mkdir -p /mnt/up/${d} /mnt/work/${d} && mount -t overlay overlay -o lowerdir=/${d},upperdir=/mnt/up/${d},workdir=/mnt/work/${d} /${d}`,
