@@ -28,6 +28,7 @@ const checks: readonly unknown[] = [
 export const agentChecks = family("agent-checks", [
   ...checks.map((b) => put("/v1/agent/check/register", b, { at })),
   put("/v1/agent/check/register", { Name: "c", Args: ["x"], Interval: "10s" }),
+  put("/v1/agent/check/deregister/c", undefined, { view: "none" }),
   put("/v1/agent/check/register?ns=a", { Name: "c", TTL: "10s" }, { at }),
   put("/v1/agent/check/register", { ID: "c1", Name: "c", TTL: 36000000000000, Notes: "n" }, { at }),
   put(

@@ -260,6 +260,8 @@ export const agent = family("agent", [
     "join/nohost.invalid?wan=1",
     "join/[::1",
   ].map((p) => put(`/v1/agent/${p}`)),
+  put("/v1/agent/service/deregister/x", undefined, { view: "none" }),
+  put("/v1/agent/service/deregister/x", undefined, { at, view: "none" }),
   put("/v1/agent/reload"),
   put("/v1/agent/reload", undefined, { at }),
   http("POST", "/v1/agent/connect/authorize", ""),

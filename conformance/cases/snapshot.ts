@@ -6,7 +6,7 @@ export const snapshot = family("snapshot", [
   get("/v1/snapshot", { at: "c1", view: "status" }),
   get("/v1/snapshot?dc=dc2", { view: "status" }),
   get("/v1/snapshot?dc=dc9"),
-  get("/v1/snapshot?stale&consistent"),
+  get("/v1/snapshot?stale&consistent", { view: "status" }),
   put("/v1/snapshot", ""),
   put("/v1/snapshot"),
   put("/v1/snapshot", "garbage"),

@@ -10,6 +10,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Logger, LogHub } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
 import type { Random } from "../ports/random.ts";
+import type { AnswerCache } from "./answer-cache.ts";
 import type { RuntimeConfig } from "./config/runtime-config.ts";
 
 /** Wakes when what it watches changes; the way to stop is returned. */
@@ -103,6 +104,8 @@ export interface AgentApi extends RpcCaller {
   readonly local: LocalState;
   readonly events: UserEvents;
   readonly lan: SerfPool;
+  /** Answers kept for `?cached`. */
+  readonly cache: AnswerCache;
   /** Servers only. */
   readonly wan: SerfPool | undefined;
 

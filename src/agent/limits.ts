@@ -29,3 +29,12 @@ export const EXEC_PENDING_BYTES_MAX = 256 * 1024;
 export const EXEC_RUNNING_MAX = 64;
 /** Bytes of a stored service or check: far above what a registration's body may have. */
 export const STATE_FILE_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Answers in the agent's cache; the original has no bound, and each refreshed one holds a query at a server. */
+export const CACHE_ENTRIES_MAX = 8_192;
+/** An answer that nobody has asked for so long leaves the cache (observed in Consul 1.8.7: 72 h). */
+export const CACHE_ENTRY_IDLE_MS = 72 * 3_600_000;
+/** Longest wait of a query that keeps an answer current, nanoseconds. */
+export const CACHE_REFRESH_WAIT_NS = 600_000_000_000n;
+/** Longest pause between tries of one that fails, milliseconds. */
+export const CACHE_REFRESH_RETRY_MS_MAX = 60_000;

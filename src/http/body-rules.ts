@@ -22,7 +22,7 @@ const PROXY_ALIASES = {
 export const CATALOG_BODY: DecodeOptions = {
   namespaceHint: true,
   aliases: { ...PROXY_ALIASES, ServiceConnect: { sidecar_service: "SidecarService" } },
-  ignoreUnknown: new Set(["HealthCheckDefinition"]),
+  ignoreUnknown: new Set(["HealthCheckDefinition", "ServiceConnect"]),
 };
 
 /** Definitions given to the agent. `args` comes before `script_args`; the field's own name before both. */

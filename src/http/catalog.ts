@@ -16,6 +16,7 @@ import { HttpError, plainBadRequest } from "./errors.ts";
 import { KeptJson } from "./kept-json.ts";
 import { parseCacheControl, parseConsistency } from "./query-options.ts";
 import { type Answer, route } from "./routes.ts";
+import { translatedInstance, translatedList, translatedNode, translatedService } from "./translate.ts";
 import {
   NodeServiceListView,
   NodeServicesView,
@@ -80,7 +81,13 @@ async function deregister(c: Call): Promise<Answer> {
 }
 
 async function datacenters(c: Call): Promise<Answer> {
-  const o = { ...NO_OPTIONS, AllowStale: false, RequireConsistent: false, UseCache: false, MaxStaleDuration: 0n };
+  const o = {
+    ...NO_OPTIONS,
+    AllowStale: false,
+    RequireConsistent: false,
+    UseCache: false,
+    MaxStaleDuration: 0n,
+  };
   parseConsistency(c, o);
   const cacheControl = c.req.headers["cache-control"];
   if (cacheControl !== undefined) parseCacheControl(cacheControl, o);
@@ -111,7 +118,7 @@ function nodes(c: Call): NowOrLater<Answer> {
     { ...o, NodeMetaFilters: c.nodeMeta, Source: c.source },
     { level: true },
   );
-  return whenReady(found, (out) => nodesBody.answer(out.Nodes));
+  return whenReady(found, (out) => nodesBody.answer(translatedList(c, out.Nodes, translatedNode)));
 }
 
 async function services(c: Call): Promise<Answer> {
@@ -148,7 +155,7 @@ export function serviceRequest(
 
 async function service(c: Call): Promise<Answer> {
   const out = await c.read("Catalog.ServiceNodes", serviceRequest(c), { level: true, cache: "refreshed" });
-  return instancesBody.answer(out.ServiceNodes);
+  return instancesBody.answer(translatedList(c, out.ServiceNodes, translatedInstance));
 }
 
 async function connect(c: Call): Promise<Answer> {
@@ -156,7 +163,7 @@ async function connect(c: Call): Promise<Answer> {
     level: true,
     cache: "refreshed",
   });
-  return instancesBody.answer(out.ServiceNodes);
+  return instancesBody.answer(translatedList(c, out.ServiceNodes, translatedInstance));
 }
 
 function nodeName(c: Call): string {
@@ -167,7 +174,14 @@ function nodeName(c: Call): string {
 async function node(c: Call): Promise<Answer> {
   const o = c.readOptions();
   const out = await c.read("Catalog.NodeServices", { ...o, Node: nodeName(c) }, { level: true });
-  return out.NodeServices === null ? "null" : NodeServicesView.json(out.NodeServices);
+  const found = out.NodeServices;
+  if (found === null) return "null";
+  if (!c.agent.config.translateWanAddrs || found.Node === null) return NodeServicesView.json(found);
+  const { Datacenter } = found.Node;
+  const Services = new Map(
+    [...(found.Services ?? [])].map(([id, s]) => [id, translatedService(c, Datacenter, s)]),
+  );
+  return NodeServicesView.json({ Node: translatedNode(c, found.Node), Services });
 }
 
 async function nodeServices(c: Call): Promise<Answer> {
@@ -177,7 +191,12 @@ async function nodeServices(c: Call): Promise<Answer> {
     out.NodeServices.Node !== null && out.NodeServices.Services === null
       ? { ...out.NodeServices, Services: [] }
       : out.NodeServices;
-  return NodeServiceListView.json(shown);
+  const { Node, Services } = shown;
+  const datacenter = Node?.Datacenter ?? c.agent.config.datacenter;
+  return NodeServiceListView.json({
+    Node: translatedNode(c, Node),
+    Services: translatedList(c, Services, (_, s) => translatedService(c, datacenter, s)),
+  });
 }
 
 async function gatewayServices(c: Call): Promise<Answer> {

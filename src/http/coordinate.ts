@@ -50,7 +50,8 @@ async function node(c: Call): Promise<Answer> {
   const found = inSegment(c, out.Coordinates);
   if (found.length === 0) return NOT_FOUND;
   c.meta(out);
-  return CoordinatesJson.json(found);
+  // The name as it was asked for (observed).
+  return CoordinatesJson.json(found.map((f) => f && { ...f, Node: c.rest }));
 }
 
 const UpdateBody = struct("CoordinateUpdateRequest", {

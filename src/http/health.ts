@@ -7,6 +7,7 @@ import { plainBadRequest } from "./errors.ts";
 import { KeptJson } from "./kept-json.ts";
 import { parseBool } from "./query-options.ts";
 import { type Answer, route } from "./routes.ts";
+import { translatedHealth, translatedList } from "./translate.ts";
 import { CheckServiceNodesJson, HealthChecksJson } from "./views.ts";
 
 const instancesBody = new KeptJson(CheckServiceNodesJson);
@@ -45,8 +46,8 @@ function instances(
 ): NowOrLater<Answer> {
   const request = serviceRequest(c, kind);
   const passing = passingOnly(c);
-  return whenReady(c.read("Health.ServiceNodes", request, { level: true }), (out) =>
-    instancesBody.answer(passing ? passingOf(out.Nodes) : out.Nodes),
+  return whenReady(c.read("Health.ServiceNodes", request, { level: true, cache: "refreshed" }), (out) =>
+    instancesBody.answer(translatedList(c, passing ? passingOf(out.Nodes) : out.Nodes, translatedHealth)),
   );
 }
 

@@ -19,18 +19,19 @@ async function raftConfiguration(c: Call): Promise<Answer> {
 async function removePeer(c: Call): Promise<Answer> {
   const id = c.query.get("id");
   const address = c.query.get("address");
-  if (id === "" && address === "")
+  const byAddress = c.query.has("address");
+  if (!c.query.has("id") && !byAddress)
     throw badRequest(
       "Must specify either ?id with the server's ID or ?address with IP:port of peer to remove",
     );
-  if (id !== "" && address !== "") throw badRequest("Must specify only one of ?id or ?address");
+  if (c.query.has("id") && byAddress) throw badRequest("Must specify only one of ?id or ?address");
   const peer = RaftRemovePeerRequest.make({
     Datacenter: c.datacenter,
     ID: id,
     Address: address,
     Token: c.token,
   });
-  await c.rpc(id === "" ? "Operator.RaftRemovePeerByAddress" : "Operator.RaftRemovePeerByID", peer);
+  await c.rpc(byAddress ? "Operator.RaftRemovePeerByAddress" : "Operator.RaftRemovePeerByID", peer);
   return undefined;
 }
 
@@ -38,8 +39,16 @@ async function autopilotConfiguration(c: Call): Promise<Answer> {
   return AutopilotConfig.json(await c.rpc("Operator.AutopilotGetConfiguration", request(c)));
 }
 
+/** The name of the type in errors is that of the API, not that of the record. */
+const AUTOPILOT_BODY = { goNames: { AutopilotConfig: "AutopilotConfiguration" } };
+
 async function setAutopilotConfiguration(c: Call): Promise<Answer> {
-  const config = await c.decode(AutopilotConfig, "Error parsing autopilot config: ", {}, badRequest);
+  const config = await c.decode(
+    AutopilotConfig,
+    "Error parsing autopilot config: ",
+    AUTOPILOT_BODY,
+    badRequest,
+  );
   const cas = c.query.has("cas");
   let index = 0;
   if (cas) {
@@ -55,7 +64,8 @@ async function setAutopilotConfiguration(c: Call): Promise<Answer> {
     CAS: cas,
     Token: c.token,
   });
-  return done ? "true" : "false";
+  // Only a compare-and-set tells how it went.
+  return !cas || done ? "true" : "false";
 }
 
 async function autopilotHealth(c: Call): Promise<Answer> {

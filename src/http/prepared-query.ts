@@ -14,7 +14,8 @@ import { type Call, consistencyLevel } from "./call.ts";
 import { HttpError, REFUSALS } from "./errors.ts";
 import { parseAtoi, parseBool } from "./query-options.ts";
 import { type Answer, route } from "./routes.ts";
-import { NodeServiceView, shownList } from "./views.ts";
+import { translatedHealth, translatedList } from "./translate.ts";
+import { shownList } from "./views.ts";
 
 const QueryBody = struct("PreparedQuery", {
   ID: str,
@@ -27,10 +28,10 @@ const QueryBody = struct("PreparedQuery", {
 });
 const QueriesJson = shownList(ptr(PreparedQuery));
 
-// Checks of nodes keep their nil tags here (observed), services do not.
+// Tags stay nil here where they are (observed).
 const ExecuteJson = struct("PreparedQueryExecuteResponse", {
   ...PreparedQueryExecuteResponse.fields,
-  Nodes: shownList(struct("CheckServiceNode", { ...CheckServiceNode.fields, Service: ptr(NodeServiceView) })),
+  Nodes: shownList(CheckServiceNode),
 });
 
 async function create(c: Call): Promise<Answer> {
@@ -54,7 +55,7 @@ async function all(c: Call): Promise<Answer> {
 /** "Query not found" of a server is a 404, also behind the prefix of a forwarded call. */
 function notFound(error: unknown): unknown {
   return error instanceof Error && error.message.includes(REFUSALS.queryNotFound)
-    ? new HttpError(404, REFUSALS.queryNotFound)
+    ? new HttpError(404, error.message)
     : error;
 }
 
@@ -120,7 +121,6 @@ async function execute(c: Call): Promise<Answer> {
   let connect = false;
   let limit = 0;
   const options = request(c, name, 0, false);
-  c.noMetaOnError();
   const asked = c.query.get("limit");
   if (asked !== "") {
     try {
@@ -141,9 +141,13 @@ async function execute(c: Call): Promise<Answer> {
     const out = await c.read(
       "PreparedQuery.Execute",
       { ...options, Limit: limit, Connect: connect },
-      { level: true },
+      { level: true, cache: "plain" },
     );
-    return ExecuteJson.json({ ...out, ConsistencyLevel: consistencyLevel(options) });
+    return ExecuteJson.json({
+      ...out,
+      Nodes: translatedList(c, out.Nodes, translatedHealth),
+      ConsistencyLevel: consistencyLevel(options),
+    });
   } catch (e) {
     throw notFound(e);
   }

@@ -88,7 +88,7 @@ export function parseConsistency(c: Call, o: Consistency, discoveryMaxStaleMs: n
   if (o.UseCache && o.RequireConsistent) throw plainBadRequest(REFUSALS.cachedAndConsistent);
 }
 
-function parseCacheControl(
+export function parseCacheControl(
   header: string,
   o: { MaxAge: bigint; MustRevalidate: boolean; StaleIfError: bigint },
 ): void {

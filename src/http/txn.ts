@@ -80,7 +80,7 @@ async function prepare(c: Call): Promise<Prepared> {
   let writes = false;
   for (const body of bodies) {
     if (body === null) continue;
-    const op = toOp(body, limits.kvMaxValueSize);
+    const op = toOp(body, limits.kvMaxValueSize, c.datacenter);
     if (op === undefined) continue;
     if (isWrite(op)) writes = true;
     ops.push(op);
@@ -93,7 +93,7 @@ const isWrite = (op: TxnOp): boolean => {
   return (op.Node ?? op.Service ?? op.Check)?.Verb !== "get";
 };
 
-function toOp(body: OpBody, valueMax: number): TxnOp | undefined {
+function toOp(body: OpBody, valueMax: number, datacenter: string): TxnOp | undefined {
   const none = TxnOp.zero();
   if (body.KV !== null) {
     const { Verb, Key, Value, Flags, Index, Session } = body.KV;
@@ -108,7 +108,10 @@ function toOp(body: OpBody, valueMax: number): TxnOp | undefined {
       KV: { Verb: Verb, DirEnt: { ...DirEntry.zero(), Key, Value, Flags, Session, ModifyIndex: Index } },
     };
   }
-  if (body.Node !== null) return { ...none, Node: { ...body.Node, Verb: body.Node.Verb } };
+  if (body.Node !== null) {
+    const { Node, Verb } = body.Node;
+    return { ...none, Node: { Verb, Node: { ...Node, Datacenter: Node.Datacenter || datacenter } } };
+  }
   if (body.Service !== null) {
     const { Service } = body.Service;
     // Kind, proxy and mesh fields are not taken over (observed).

@@ -155,15 +155,37 @@ function check(listed: ReadonlyMap<string, string>, name: string, found: string)
   if (wanted !== found) throw new ArchiveError(`hash check failed for "${name}"`);
 }
 
+/** Bytes of a gzip header without optional parts (RFC 1952). */
+const GZIP_HEADER_BYTES = 10;
+
+/** In the words of the original's decoder, for what comes without ever being an archive. */
+function gunzipFault(error: Error, received: number): string {
+  if (received === 0) return "EOF";
+  if (received < GZIP_HEADER_BYTES) return "unexpected EOF";
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "Z_BUF_ERROR") return "unexpected EOF";
+  if (code === "Z_DATA_ERROR" && error.message.includes("header")) return "gzip: invalid header";
+  return error.message;
+}
+
 async function* gunzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const inflate = createGunzip({ rejectGarbageAfterEnd: true });
-  const input = Readable.from(source, { objectMode: false });
+  let received = 0;
+  const counted = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      received += chunk.length;
+      yield chunk;
+    }
+  };
+  const input = Readable.from(counted(), { objectMode: false });
   input.on("error", (error) => inflate.destroy(error));
   input.pipe(inflate);
   try {
     yield* inflate as AsyncIterable<Uint8Array>;
   } catch (cause) {
-    throw new ArchiveError(`failed to decompress snapshot: ${(cause as Error).message}`, { cause });
+    throw new ArchiveError(`failed to decompress snapshot: ${gunzipFault(cause as Error, received)}`, {
+      cause,
+    });
   } finally {
     input.destroy();
     inflate.destroy();

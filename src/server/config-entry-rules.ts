@@ -87,12 +87,12 @@ function checkRouter(entry: ServiceRouterConfigEntry): void {
         refuse(`${where} should only contain at most one of PathExact, PathPrefix, or PathRegex`);
       for (const [j, h] of (http.Header ?? []).entries()) {
         if (h.Name === "") refuse(`${where} Header[${j}] missing required Name field`);
-        if (count(h.Present, h.Exact !== "", h.Regex !== "", h.Prefix !== "", h.Suffix !== "") > 1)
+        if (count(h.Present, h.Exact !== "", h.Regex !== "", h.Prefix !== "", h.Suffix !== "") !== 1)
           refuse(`${where} Header[${j}] should only contain one of Present, Exact, Prefix, Suffix, or Regex`);
       }
       for (const [j, q] of (http.QueryParam ?? []).entries()) {
         if (q.Name === "") refuse(`${where} QueryParam[${j}] missing required Name field`);
-        if (count(q.Present, q.Exact !== "", q.Regex !== "") > 1)
+        if (count(q.Present, q.Exact !== "", q.Regex !== "") !== 1)
           refuse(`${where} QueryParam[${j}] should only contain one of Present, Exact, or Regex`);
       }
       const methods = new Set<string>();
@@ -115,7 +115,7 @@ function checkSplitter(entry: ServiceSplitterConfigEntry): void {
   const seen = new Set<string>();
   let sum = 0;
   for (const s of splits) {
-    const text = `service=${JSON.stringify(s.Service)}, subset=${JSON.stringify(s.ServiceSubset)}, namespace=${JSON.stringify(s.Namespace)}`;
+    const text = `service=${JSON.stringify(s.Service || entry.Name)}, subset=${JSON.stringify(s.ServiceSubset)}, namespace=${JSON.stringify(s.Namespace)}`;
     if (seen.has(text)) refuse(`split destination occurs more than once: ${text}`);
     seen.add(text);
     sum += Math.round(s.Weight * 100);

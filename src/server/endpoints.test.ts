@@ -58,7 +58,7 @@ for (const method of Object.keys(rpcMethods) as MethodName[])
     const zero = declared.request.zero();
     const request =
       typeof zero === "object" && zero !== null && "Datacenter" in zero
-        ? { ...zero, Datacenter: "dc1" }
+        ? { ...zero, Datacenter: "dc1", ...("TargetDatacenter" in zero ? { TargetDatacenter: "dc1" } : {}) }
         : zero;
     const wanted = refusalOf(method);
     // Methods of the insecure port have no datacenter to go by.

@@ -28,7 +28,7 @@ export function federationEndpoints(core: ServerCore) {
       core.read(
         request,
         call,
-        (view) => federationState(view, request.TargetDatacenter),
+        (view) => federationState(view, request.Datacenter),
         (found) => ({ State: found ?? null }),
       ),
     "FederationState.List": (request, call) =>

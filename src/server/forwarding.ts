@@ -11,6 +11,8 @@ import { RETRY_JITTER_FRACTION } from "./limits.ts";
 export interface Routed {
   /** undefined: the request has no such field. */
   readonly Datacenter?: string;
+  /** Where a request goes whose `Datacenter` is what it asks about (federation states). */
+  readonly TargetDatacenter?: string;
   readonly AllowStale?: boolean;
 }
 
@@ -36,10 +38,9 @@ export type Route =
 export function route(scope: MethodScope, request: Routed, state: RoutingState): Route {
   if (scope === "local") return { kind: "local" };
   // An empty datacenter is foreign to forwarded methods (agents always fill it), but ours to Status.*.
-  const foreign =
-    scope === "dc" && request.Datacenter === "" ? false : request.Datacenter !== state.datacenter;
-  if (foreign && request.Datacenter !== undefined)
-    return { kind: "datacenter", datacenter: request.Datacenter };
+  const wanted = request.TargetDatacenter ?? request.Datacenter;
+  const foreign = scope === "dc" && wanted === "" ? false : wanted !== state.datacenter;
+  if (foreign && wanted !== undefined) return { kind: "datacenter", datacenter: wanted };
   if (scope === "dc") return { kind: "local" };
   if (request.AllowStale === true && state.hadLeader) return { kind: "local" };
   if (state.leaving) return { kind: "no-leader" };

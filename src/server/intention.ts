@@ -27,6 +27,9 @@ export function intentionFaults(i: Intention): readonly string[] {
   for (const field of ["SourceName", "DestinationName"] as const)
     if (i[field] !== "*" && i[field].includes("*"))
       faults.push(`${field}: wildcard character '*' cannot be used with partial values`);
+  for (const side of ["Source", "Destination"] as const)
+    if (i[`${side}NS`] === "*" && i[`${side}Name`] !== "*")
+      faults.push(`${side}Name: exact value cannot follow wildcard namespace`);
   if (i.Action !== "allow" && i.Action !== "deny") faults.push("Action must be set to 'allow' or 'deny'");
   if (i.SourceType !== "consul") faults.push("SourceType must be set to 'consul'");
   return faults;

@@ -36,6 +36,8 @@ export interface LeaderView {
   serverOf(node: string): { readonly id: string; readonly address: string } | undefined;
   sessions(): readonly Session[];
   autopilotConfig(): AutopilotConfig | null;
+  /** Whether what other datacenters should know of this one (its mesh gateways) is stored as it is. */
+  federationStateStored(datacenter: string): boolean;
 }
 
 /** What the leader writes. Each resolves when the entry is applied here. */
@@ -43,11 +45,14 @@ export interface LeaderWriter {
   register(request: RegisterRequest): Promise<void>;
   deregister(request: DeregisterRequest): Promise<void>;
   setAutopilotConfig(config: AutopilotConfig): Promise<void>;
+  /** Stores the mesh gateways of this datacenter as they are now. */
+  storeFederationState(datacenter: string): Promise<void>;
 }
 
 export interface LeaderParts {
   readonly nodeName: string;
   readonly datacenter: string;
+  readonly primaryDatacenter: string;
   readonly timings: ServerTimings;
   readonly raft: RaftNode;
   readonly lan: SerfPool;
@@ -185,6 +190,7 @@ export class Leader {
     const started = this.#clock.now();
     try {
       await this.reconcileAll(signal);
+      await this.#keepFederationState();
       this.#metrics.sample("leader.reconcile", this.#clock.now() - started);
     } catch (error) {
       if (!signal.aborted) this.#log.error("failed to reconcile", { error: errorText(error) });
@@ -257,6 +263,13 @@ export class Leader {
     this.#parts.tombstones.disable();
     this.#parts.sessions.clearAll();
     this.#parts.autopilot.stop();
+  }
+
+  /** Where this datacenter is the primary one; the others' leaders write there. */
+  async #keepFederationState(): Promise<void> {
+    const { datacenter, primaryDatacenter, view, writer } = this.#parts;
+    if (primaryDatacenter !== datacenter || view.federationStateStored(datacenter)) return;
+    await writer.storeFederationState(datacenter);
   }
 
   /** Every member, then every node that gossip does not know. */

@@ -46,6 +46,22 @@ function parseText(text: string): readonly Piece[] | undefined {
   return pieces;
 }
 
+/** The first name in a template text that means nothing: line and column, and what it is. */
+function unknownName(text: string): string | undefined {
+  for (const m of text.matchAll(
+    /(?<!\$)\$\{\s*([A-Za-z_][\w.]*)\s*(?:\(\s*([A-Za-z_][\w.]*)?[^)}]*\)\s*)?\}/g,
+  )) {
+    const [whole, name, argument] = m as unknown as readonly [string, string, string | undefined];
+    const at = (part: string, from: number): string => `1:${m.index + whole.indexOf(part, from) + 1}`;
+    if (whole.includes("(")) {
+      if (argument !== undefined && !VARIABLES.has(argument))
+        return `${at(argument, whole.indexOf("("))}: unknown variable accessed: ${argument}`;
+      if (name !== "match") return `${at(name, 2)}: unknown function called: ${name}`;
+    } else if (!VARIABLES.has(name)) return `${at(name, 2)}: unknown variable accessed: ${name}`;
+  }
+  return undefined;
+}
+
 /** Every text of a service definition through `change`; `path` names it in errors. */
 function mapTexts(s: ServiceQuery, change: (text: string, path: string) => string): ServiceQuery {
   const list = (items: readonly string[] | null, path: string): readonly string[] | null =>
@@ -82,7 +98,13 @@ export function checkTemplate(query: PreparedQuery): void {
     refuse(`Bad Regexp: ${error.message}`);
   }
   mapTexts(query.Service, (text, path) => {
-    if (parseText(text) === undefined) refuse(`Bad format '${text}' in ${path}: parse error: syntax error`);
+    if (parseText(text) !== undefined) return text;
+    const unknown = unknownName(text);
+    refuse(
+      unknown === undefined
+        ? `Bad format '${text}' in ${path}: parse error: syntax error`
+        : `Bad evaluation for '${text}' in ${path}: ${unknown}`,
+    );
     return text;
   });
 }

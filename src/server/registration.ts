@@ -187,6 +187,10 @@ export function normalizeCheck(check: HealthCheck): HealthCheck {
   return CheckID === check.CheckID && Type === check.Type ? check : { ...check, CheckID, Type };
 }
 
+/** A check of a transaction as it is logged: its type stays as it was given (observed). */
+export const normalizeTxnCheck = (check: HealthCheck): HealthCheck =>
+  check.CheckID === "" ? { ...check, CheckID: check.Name } : check;
+
 /** A registration as it is logged; throws what the original refuses. */
 export function normalizeRegister(request: RegisterRequest): RegisterRequest {
   checkNode(request.Node, request.ID);

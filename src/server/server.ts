@@ -430,11 +430,12 @@ export class Server implements ServerApi, ServerCore {
       {
         nodeName: options.nodeName,
         datacenter: options.datacenter,
+        primaryDatacenter: options.primaryDatacenter,
         timings,
         raft,
         lan: this.lan,
         view: leaderView(this.store),
-        writer: leaderWriter(committer),
+        writer: leaderWriter(committer, this.store, ports),
         autopilot,
         sessions: this.sessionTimers,
         tombstones: this.#tombstones,

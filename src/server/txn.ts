@@ -5,7 +5,7 @@ import type { ServerCore } from "./core.ts";
 import type { Handlers } from "./dispatcher.ts";
 import { errorText } from "./errors.ts";
 import { mayApplyKv } from "./kv.ts";
-import { checkNode, normalizeCheck, normalizeService } from "./registration.ts";
+import { checkNode, normalizeService, normalizeTxnCheck } from "./registration.ts";
 
 /** Operations as they are logged, or what is wrong with each of them. */
 export function normalizeTxn(
@@ -42,7 +42,7 @@ function normalizeOp(core: ServerCore, op: TxnOp): TxnOp {
     return { ...op, Service: { ...op.Service, Service: normalizeService(op.Service.Service) } };
   }
   if (op.Check !== null && op.Check.Verb !== "get")
-    return { ...op, Check: { ...op.Check, Check: normalizeCheck(op.Check.Check) } };
+    return { ...op, Check: { ...op.Check, Check: normalizeTxnCheck(op.Check.Check) } };
   return op;
 }
 

@@ -4,6 +4,7 @@ import { keyOf, lower } from "./tables.ts";
 import type { Answer, StateView } from "./tracked-read.ts";
 import { CommandError, type WriteTxn } from "./write-txn.ts";
 
+const UUID_CHARS = 36;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 export function preparedQueryGet(view: StateView, id: string): Answer<PreparedQuery | undefined> {
@@ -57,6 +58,8 @@ export function setPreparedQuery(tx: WriteTxn, query: PreparedQuery): void {
   // Queries are found by id or by name: a name must not pass for another query's id.
   if (UUID.test(query.Name) && preparedQueries.get(lower(query.Name)) !== undefined)
     throw new CommandError(`name '${query.Name}' aliases an existing query ID`);
+  if (query.Session !== "" && query.Session.length !== UUID_CHARS)
+    throw new CommandError("invalid session: index error: UUID must be 36 characters");
   if (query.Session !== "" && sessions.get(lower(query.Session)) === undefined)
     throw new CommandError(`invalid session "${query.Session}"`);
   if (query.Template.Type !== "" && query.Template.Type !== "name_prefix_match")

@@ -15,6 +15,16 @@ type Ask = (
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
+/** Where Go's decoder says that base64 is wrong: at the character, or at the start of the group that is not whole. */
+function base64Fault(text: string): number {
+  const wrong = text.search(/[^A-Za-z0-9+/=]/);
+  const whole = text.length - (text.length % 4);
+  const padding = text.search(/=/);
+  if (wrong >= 0 && wrong < whole) return wrong;
+  if (padding >= 0 && padding < whole - 2) return padding;
+  return wrong >= 0 ? wrong : text.length % 4 === 0 && padding >= 0 ? padding : whole;
+}
+
 /** Resolves when `nodes` members answered or the query timed out. Throws {@link GossipError} for a bad key. */
 export function runKeyOperation(
   operation: KeyOperation,
@@ -23,7 +33,7 @@ export function runKeyOperation(
   ask: Ask,
 ): Promise<KeyResponse> {
   if (operation !== "list" && !BASE64.test(key))
-    throw new GossipError(`illegal base64 data at input byte ${key.search(/[^A-Za-z0-9+/]|$/)}`);
+    throw new GossipError(`illegal base64 data at input byte ${base64Fault(key)}`);
   const raw = operation === "list" ? Buffer.alloc(0) : Buffer.from(key, "base64");
   const request = encodeSerf(SERF_MESSAGE.keyRequest, keyRequest, { Key: raw });
   const messages = new Map<string, string>();
