@@ -21,8 +21,13 @@ async function main(): Promise<number> {
       clients: { type: "string", default: "12" },
       rounds: { type: "string" },
       program: { type: "string", default: "tribune" },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
   const number = (name: string, text: string): number => {
     const n = Number(text);
     if (!(n > 0)) throw new Error(`--${name} ${text}: must be a number above 0`);
