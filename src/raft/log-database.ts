@@ -73,6 +73,8 @@ export class LogDatabase {
   readonly #mark: number;
   readonly #markBytes = Buffer.alloc(24);
   #sequence = 0;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
   readonly #insert: StatementSync;
   readonly #truncate: StatementSync;
   readonly #deleteSome: StatementSync;
@@ -95,6 +97,8 @@ export class LogDatabase {
     this.#db = this.#guard(() => new DatabaseSync(this.#path));
     try {
       this.#guard(() => this.#prepareFile(fresh, folder));
+      this.#begin = this.#db.prepare("BEGIN IMMEDIATE");
+      this.#commit = this.#db.prepare("COMMIT");
       this.#insert = this.#db.prepare("INSERT INTO log (idx, term, type, sum, entry) VALUES (?, ?, ?, ?, ?)");
       this.#truncate = this.#db.prepare("DELETE FROM log WHERE idx >= ?");
       this.#deleteSome = this.#db.prepare(
@@ -220,7 +224,7 @@ export class LogDatabase {
 
   write(batch: DatabaseBatch): void {
     this.#guard(() => {
-      this.#db.exec("BEGIN IMMEDIATE");
+      this.#begin.run();
       try {
         for (const op of batch.ops) this.#apply(op);
         if (batch.hardState !== undefined) {
@@ -228,7 +232,7 @@ export class LogDatabase {
           this.#put("hard-state", JSON.stringify({ term, voteTerm, voteFor }));
         }
         this.#put("sequence", String(this.#sequence + 1));
-        this.#db.exec("COMMIT");
+        this.#commit.run();
       } catch (error) {
         if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
         throw error;

@@ -26,21 +26,28 @@ export const startLogWorker: StartWorker = (workerData) =>
 
 function pack(entries: readonly LogEntry[]): PackedEntries {
   const rows = entries.map(encodeLogEntry);
-  const length = Uint32Array.from(rows, (r) => r.length);
-  // Its own memory, so that it can move to the worker instead of being copied.
-  const bytes = new Uint8Array(rows.reduce((n, r) => n + r.length, 0));
+  const n = rows.length;
+  let total = 0;
+  for (const r of rows) total += r.length;
+  // One piece of memory for all columns, widest first: it moves to the worker instead of being copied, and a message with one
+  // buffer costs a fraction of one with five.
+  const memory = new ArrayBuffer(21 * n + total);
+  const index = new Float64Array(memory, 0, n);
+  const term = new Float64Array(memory, 8 * n, n);
+  const length = new Uint32Array(memory, 16 * n, n);
+  const type = new Uint8Array(memory, 20 * n, n);
+  const bytes = new Uint8Array(memory, 21 * n, total);
   let at = 0;
-  for (const r of rows) {
-    bytes.set(r, at);
-    at += r.length;
+  for (let i = 0; i < n; i++) {
+    const entry = entries[i]!;
+    index[i] = entry.index;
+    term[i] = entry.term;
+    type[i] = entry.type;
+    length[i] = rows[i]!.length;
+    bytes.set(rows[i]!, at);
+    at += rows[i]!.length;
   }
-  return {
-    bytes,
-    index: Float64Array.from(entries, (e) => e.index),
-    term: Float64Array.from(entries, (e) => e.term),
-    type: Uint8Array.from(entries, (e) => e.type),
-    length,
-  };
+  return { bytes, index, term, type, length };
 }
 
 function unpack(path: string, packed: PackedEntries): LogEntry[] {
