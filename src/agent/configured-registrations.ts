@@ -6,6 +6,7 @@ import { CheckDefinition, ServiceDefinition } from "../model/definition.ts";
 import { AgentError } from "./contract.ts";
 import { sameValue } from "./core/same-value.ts";
 import type { AgentLocalState } from "./local-state.ts";
+import { sidecarId } from "./sidecar.ts";
 
 export interface Definitions {
   readonly services: readonly ServiceDefinition[];
@@ -95,6 +96,10 @@ export class ConfiguredRegistrations {
 
   async #addService(d: ServiceDefinition): Promise<void> {
     await attempt("service", d.Name, () => this.#local.addService(ServiceDefinition.make(d), OPTIONS));
+    const sidecar = sidecarId(serviceId(d));
+    const hadOne = (this.#services.get(serviceId(d))?.SidecarService ?? null) !== null;
+    if (hadOne && d.SidecarService === null && this.#local.service(sidecar)?.LocallyRegisteredAsSidecar)
+      await this.#local.removeService(sidecar);
     this.#services.set(serviceId(d), d);
   }
 

@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { SimClock } from "../../sim/clock.ts";
-import { CheckDefinition, ServiceDefinition } from "../model/definition.ts";
+import { CheckDefinition, ServiceDefinition, SidecarDefinition } from "../model/definition.ts";
 import { realDisk } from "../ports/disk.ts";
 import { formatLogLine, LogHub } from "../ports/log.ts";
 import { seededRandom } from "../ports/random.ts";
+import { hasServiceManager } from "./checks/os-service-probe.ts";
 import { ConfiguredRegistrations } from "./configured-registrations.ts";
 import { AgentError } from "./contract.ts";
 import { LocalRecords } from "./core/local-records.ts";
@@ -27,6 +28,7 @@ const settings: LocalStateSettings = {
   enableLocalScriptChecks: true,
   enableRemoteScriptChecks: false,
   checkTls: undefined,
+  sidecarPorts: { min: 21_000, max: 21_255 },
 };
 
 function setUp(
@@ -155,10 +157,13 @@ const wrong = [
     d: service({ Name: "a", Checks: [check({ OSService: "x", Interval: S })] }),
     status: 500,
     text: "not implemented",
+    skip: hasServiceManager() ? "this host has systemd" : false,
   },
 ];
-for (const { name, d, status, text } of wrong)
-  test(`refused, and nothing is changed: ${name}`, async (t) => {
+for (const { name, d, status, text, ...rest } of wrong)
+  test(`refused, and nothing is changed: ${name}`, {
+    skip: "skip" in rest ? rest.skip : false,
+  }, async (t) => {
     const { local, dataDir } = setUp(t);
     await assert.rejects(local.addService(d, remote), refused(status, text));
     assert.equal(local.services().size, 0);
@@ -429,4 +434,36 @@ test("discarded output", async (t) => {
   await local.addService(web, remote);
   local.updateTtlCheck("service:web", "passing", "secret");
   assert.equal(local.check("service:web")?.Output, "");
+});
+
+test("a sidecar comes and goes with its service, also over a restart", async (t) => {
+  const first = setUp(t);
+  const meshed = service({ Name: "web", Port: 80, SidecarService: SidecarDefinition.make({}) });
+  await first.local.addService(meshed, remote);
+  const id = "web-sidecar-proxy";
+  assert.equal(first.local.service(id)?.Proxy.DestinationServiceID, "web");
+  assert.deepEqual(
+    [...first.local.checks().values()].filter((c) => c.ServiceID === id).map((c) => c.CheckID),
+    [`service:${id}:1`, `service:${id}:2`],
+  );
+  await first.local.stop();
+
+  const second = setUp(t, { dataDir: first.dataDir });
+  await second.local.restoreServices();
+  await second.local.restoreChecks();
+  assert.equal(second.local.service(id)?.Port, 21_000);
+  await second.local.addService(meshed, remote);
+  assert.equal(second.local.service(id)?.Port, 21_000);
+  await second.local.removeService("web");
+  assert.deepEqual([second.local.services().size, second.local.checks().size], [0, 0]);
+});
+
+test("reload: a sidecar that is no longer asked for goes", async (t) => {
+  const { local } = setUp(t);
+  const configured = new ConfiguredRegistrations(local);
+  const meshed = service({ Name: "web", Port: 80, SidecarService: SidecarDefinition.make({}) });
+  await configured.load({ services: [meshed], checks: [] });
+  assert.equal(local.services().size, 2);
+  await configured.reload({ services: [service({ Name: "web", Port: 80 })], checks: [] });
+  assert.deepEqual([...local.services().keys()], ["web"]);
 });

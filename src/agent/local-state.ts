@@ -20,9 +20,12 @@ import { maintenanceCheck, NODE_MAINTENANCE_ID, serviceMaintenanceId } from "./m
 import {
   assertRunnable,
   type LocalStateSettings,
+  type PreparedService,
   prepareCheck,
   prepareService,
+  prepareSidecar,
 } from "./prepare-registration.ts";
+import { sidecarId } from "./sidecar.ts";
 import type { StateStore } from "./state-store.ts";
 
 export interface LocalStateOptions {
@@ -117,6 +120,7 @@ export class AgentLocalState implements LocalState {
   /** Throws what {@link addService} would throw for this definition. */
   checkServiceDefinition(definition: ServiceDefinition, source: RegistrationSource): void {
     prepareService(definition, source, "", this.#context());
+    prepareSidecar(definition, source, "", { ...this.#context(), services: this.services() });
   }
 
   addService(
@@ -129,29 +133,42 @@ export class AgentLocalState implements LocalState {
   ): Promise<void> {
     return this.#exclusive(async () => {
       const { source } = options;
-      const { service, token, checks } = prepareService(definition, source, options.token, this.#context());
-      const known = new Set(checks.map((c) => c.record.CheckID));
-      const obsolete = options.replaceExistingChecks
-        ? this.#records
-            .checksOf(service.ID)
-            .filter((e) => !known.has(e.check.CheckID) && e.definition !== undefined)
-        : [];
-      await this.#storeService(service, token, source);
-      const reports = new Map<string, LastReport | undefined>();
-      for (const c of checks) {
-        await this.#storeCheck(c.record, c.definition, c.token, source);
-        reports.set(c.record.CheckID, await this.#lastReport(c.record.CheckID, c.definition));
-      }
+      const prepared = prepareService(definition, source, options.token, this.#context());
+      const sidecar = prepareSidecar(definition, source, options.token, {
+        ...this.#context(),
+        services: this.services(),
+      });
       const resume = this.#ports.pausePush();
       try {
-        this.#records.setService(service, token, source);
-        for (const c of checks)
-          this.#setCheck(c.record, c.definition, c.token, source, reports.get(c.record.CheckID));
-        for (const e of obsolete) await this.#dropCheck(e.check.CheckID);
+        await this.#register(prepared, options);
+        if (sidecar !== undefined) await this.#register(sidecar, options);
       } finally {
         resume();
       }
     });
+  }
+
+  async #register(
+    { service, token, checks }: PreparedService,
+    options: { readonly source: RegistrationSource; readonly replaceExistingChecks: boolean },
+  ): Promise<void> {
+    const { source } = options;
+    const known = new Set(checks.map((c) => c.record.CheckID));
+    const obsolete = options.replaceExistingChecks
+      ? this.#records
+          .checksOf(service.ID)
+          .filter((e) => !known.has(e.check.CheckID) && e.definition !== undefined)
+      : [];
+    await this.#storeService(service, token, source);
+    const reports = new Map<string, LastReport | undefined>();
+    for (const c of checks) {
+      await this.#storeCheck(c.record, c.definition, c.token, source);
+      reports.set(c.record.CheckID, await this.#lastReport(c.record.CheckID, c.definition));
+    }
+    this.#records.setService(service, token, source);
+    for (const c of checks)
+      this.#setCheck(c.record, c.definition, c.token, source, reports.get(c.record.CheckID));
+    for (const e of obsolete) await this.#dropCheck(e.check.CheckID);
   }
 
   removeService(id: string): Promise<void> {
@@ -164,14 +181,20 @@ export class AgentLocalState implements LocalState {
         );
       const resume = this.#ports.pausePush();
       try {
-        for (const e of this.#records.checksOf(id)) await this.#dropCheck(e.check.CheckID);
-        this.#records.deleteService(id);
-        await this.#ports.store.dropService(id);
+        const sidecar = this.#records.service(sidecarId(id))?.service;
+        await this.#dropService(id);
+        if (sidecar?.LocallyRegisteredAsSidecar) await this.#dropService(sidecar.ID);
       } finally {
         resume();
       }
       this.#ports.log.debug(`removed service '${id}'`);
     });
+  }
+
+  async #dropService(id: string): Promise<void> {
+    for (const e of this.#records.checksOf(id)) await this.#dropCheck(e.check.CheckID);
+    this.#records.deleteService(id);
+    await this.#ports.store.dropService(id);
   }
 
   /** Throws what {@link addCheck} would throw for this definition, but for a service that is not there. */

@@ -12,6 +12,7 @@ import {
   serviceCheckId,
 } from "./core/check-definition.ts";
 import { serviceDefinitionError, serviceRecord } from "./service-definition.ts";
+import { type PortRange, sidecarOf } from "./sidecar.ts";
 
 /** What the configuration says of checks; a reload may change it. */
 export interface LocalStateSettings {
@@ -22,6 +23,8 @@ export interface LocalStateSettings {
   readonly enableRemoteScriptChecks: boolean;
   /** For checks over TLS; undefined trusts what the system trusts. */
   readonly checkTls: CheckTls | undefined;
+  /** Where sidecars without a port get one; 0 and 0: nowhere. */
+  readonly sidecarPorts: PortRange;
 }
 
 export interface PrepareContext {
@@ -67,6 +70,30 @@ export function prepareService(
     return { record: checkRecord(d, context.node, id, service), definition: d, token: d.Token || token };
   });
   return { service, token, checks };
+}
+
+/** The proxy that a service's definition asks for, ready to be registered beside it; undefined for none. Throws AgentError. */
+export function prepareSidecar(
+  definition: ServiceDefinition,
+  source: RegistrationSource,
+  requestToken: string,
+  context: PrepareContext & { readonly services: ReadonlyMap<string, NodeService> },
+): PreparedService | undefined {
+  const sidecar = sidecarOf(definition, context.settings.sidecarPorts, context.services);
+  if (sidecar === undefined) return undefined;
+  const problem = serviceDefinitionError(sidecar);
+  if (problem !== undefined)
+    throw new AgentError(
+      500,
+      `Bad request: Invalid SidecarService: ${problem.text.replace(/^Invalid Service Meta: /, "")}`,
+    );
+  for (const check of sidecar.Checks ?? []) {
+    const invalid = checkDefinitionError(check);
+    if (invalid !== undefined)
+      throw new AgentError(500, `Bad request: Invalid check in sidecar_service: ${invalid}`);
+  }
+  const prepared = prepareService(sidecar, source, requestToken, context);
+  return { ...prepared, service: { ...prepared.service, LocallyRegisteredAsSidecar: true } };
 }
 
 /** The check's id. Throws AgentError. */

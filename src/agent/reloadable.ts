@@ -11,6 +11,7 @@ export const localStateSettings = async (config: RuntimeConfig): Promise<LocalSt
   enableLocalScriptChecks: config.enableLocalScriptChecks,
   enableRemoteScriptChecks: config.enableRemoteScriptChecks,
   checkTls: await agentTls(config.tls),
+  sidecarPorts: config.sidecarPorts,
 });
 
 /** Why this agent runs no remote commands. */

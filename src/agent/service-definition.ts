@@ -1,6 +1,6 @@
 /** Service definitions: validation texts and the catalog record they become, as observed in Consul 1.8.7. */
 import { isIP, isIPv4, isIPv6 } from "node:net";
-import { NodeService, type ServiceAddress } from "../model/catalog.ts";
+import { type ConnectProxyConfig, NodeService, type ServiceAddress } from "../model/catalog.ts";
 import type { ServiceDefinition } from "../model/definition.ts";
 import { serviceKindFault } from "../server/registration.ts";
 import { isCheckStatus } from "./core/check-definition.ts";
@@ -43,25 +43,11 @@ function weightsError(d: ServiceDefinition): string | undefined {
 }
 
 /** What only an agent's definition can have wrong: the sidecar that it asks for. */
-function sidecarError(d: ServiceDefinition): string | undefined {
-  const sidecar = d.SidecarService;
-  if (sidecar === null || typeof sidecar !== "object") return undefined;
-  const fields = new Map(
-    (sidecar instanceof Map ? [...sidecar] : Object.entries(sidecar)).map(([k, v]) => [
-      String(k).toLowerCase(),
-      v,
-    ]),
-  );
+function sidecarError({ SidecarService: sidecar }: ServiceDefinition): string | undefined {
+  if (sidecar === null) return undefined;
   const errors: string[] = [];
-  const id = fields.get("id");
-  if (typeof id === "string" && id !== "")
-    errors.push("A SidecarService cannot specify an ID as this is managed by the agent");
-  const connect = fields.get("connect");
-  if (connect !== null && typeof connect === "object") {
-    const inner = connect instanceof Map ? [...connect] : Object.entries(connect);
-    if (inner.some(([k, v]) => /^sidecar_?service$/i.test(String(k)) && v !== null && v !== undefined))
-      errors.push("A SidecarService cannot have a nested SidecarService");
-  }
+  if (sidecar.ID !== "") errors.push("A SidecarService cannot specify an ID as this is managed by the agent");
+  if (sidecar.SidecarService !== null) errors.push("A SidecarService cannot have a nested SidecarService");
   return errors.length === 0 ? undefined : multiErrorText(errors);
 }
 
@@ -115,7 +101,13 @@ export function serviceRecord(d: ServiceDefinition): NodeService {
     Port: d.Port,
     Weights: d.Weights ?? { Passing: 1, Warning: 1 },
     EnableTagOverride: d.EnableTagOverride,
-    Proxy: d.Proxy ?? zero.Proxy,
+    Proxy: d.Proxy === null ? zero.Proxy : withUpstreamTypes(d.Proxy),
     Connect: { Native: d.ConnectNative, SidecarService: null },
   };
 }
+
+/** An upstream that does not say what it is, is a service. */
+const withUpstreamTypes = (proxy: ConnectProxyConfig): ConnectProxyConfig => ({
+  ...proxy,
+  Upstreams: proxy.Upstreams?.map((u) => ({ ...u, DestinationType: u.DestinationType || "service" })) ?? null,
+});

@@ -59,7 +59,13 @@ const StoredCheckType = struct("StoredCheckType", {
   FailuresBeforeWarning: field(int, later),
 });
 
-const StoredService = struct("StoredService", { Token: str, Service: ptr(NodeService), Source: str });
+const StoredService = struct("StoredService", {
+  Token: str,
+  Service: ptr(NodeService),
+  Source: str,
+  // The record's own JSON leaves it out, as the API does.
+  LocallyRegisteredAsSidecar: field(bool, { omitempty: true }),
+});
 const StoredCheck = struct("StoredCheck", {
   Check: ptr(HealthCheck),
   ChkType: ptr(StoredCheckType),
@@ -111,7 +117,12 @@ export class StateStore {
 
   async putService(kept: KeptService): Promise<void> {
     await this.#put("services", kept.service.ID, () =>
-      StoredService.json({ Token: kept.token, Service: kept.service, Source: kept.source }),
+      StoredService.json({
+        Token: kept.token,
+        Service: kept.service,
+        Source: kept.source,
+        LocallyRegisteredAsSidecar: kept.service.LocallyRegisteredAsSidecar,
+      }),
     );
   }
 
@@ -154,9 +165,9 @@ export class StateStore {
 
   async services(): Promise<readonly KeptService[]> {
     return this.#load("services", "service", (value) => {
-      const { Service, Token, Source } = StoredService.fromJson(value, "");
+      const { Service, Token, Source, LocallyRegisteredAsSidecar } = StoredService.fromJson(value, "");
       if (Service === null || Service.ID === "") throw new Error("there is no service in it");
-      return { service: Service, token: Token, source: sourceOf(Source) };
+      return { service: { ...Service, LocallyRegisteredAsSidecar }, token: Token, source: sourceOf(Source) };
     });
   }
 

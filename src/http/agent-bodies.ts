@@ -12,9 +12,7 @@ export const CheckBody = struct("CheckBody", { ID: str, ...checkFields });
 /** A check of a service: `CheckID`. */
 export const ServiceCheckBody = struct("CheckBody", { CheckID: str, ...checkFields });
 
-const ServiceConnectBody = struct("ServiceConnect", { Native: bool, SidecarService: any });
-
-export const ServiceBody = struct("ServiceBody", {
+const serviceFields = {
   Kind: str,
   ID: str,
   Name: str,
@@ -29,7 +27,17 @@ export const ServiceBody = struct("ServiceBody", {
   Token: str,
   EnableTagOverride: bool,
   Proxy: ptr(ConnectProxyConfig),
-  Connect: ptr(ServiceConnectBody),
+};
+
+/** The same fields and aliases as a service's; a sidecar within is refused whatever it holds. */
+const SidecarBody = struct("ServiceBody", {
+  ...serviceFields,
+  Connect: ptr(struct("ServiceConnect", { Native: bool, SidecarService: any })),
+});
+
+export const ServiceBody = struct("ServiceBody", {
+  ...serviceFields,
+  Connect: ptr(struct("ServiceConnect", { Native: bool, SidecarService: ptr(SidecarBody) })),
 });
 
 const isEmptyCheck = (c: Infer<typeof ServiceCheckBody>): boolean =>
@@ -41,6 +49,19 @@ const toCheck = (c: Infer<typeof ServiceCheckBody>): CheckDefinition => {
 };
 
 export function toServiceDefinition(body: Infer<typeof ServiceBody>): ServiceDefinition {
+  const sidecar = body.Connect?.SidecarService ?? null;
+  return {
+    ...commonDefinition(body),
+    SidecarService:
+      sidecar === null
+        ? null
+        : { ...commonDefinition(sidecar), SidecarService: sidecar.Connect?.SidecarService ?? null },
+  };
+}
+
+function commonDefinition(
+  body: Infer<typeof ServiceBody> | Infer<typeof SidecarBody>,
+): Omit<ServiceDefinition, "SidecarService"> {
   const { Check, Checks, Connect, ...rest } = body;
   // An empty single check means none; an empty one in the list is a mistake that the agent tells.
   const checks: CheckDefinition[] = Check === null || isEmptyCheck(Check) ? [] : [toCheck(Check)];
@@ -49,10 +70,5 @@ export function toServiceDefinition(body: Infer<typeof ServiceBody>): ServiceDef
       throw new BodyError("json: cannot unmarshal null into Go struct field of type structs.CheckType");
     checks.push(toCheck(c));
   }
-  return {
-    ...rest,
-    Checks: checks,
-    ConnectNative: Connect?.Native ?? false,
-    SidecarService: Connect?.SidecarService ?? null,
-  };
+  return { ...rest, Checks: checks, ConnectNative: Connect?.Native ?? false };
 }

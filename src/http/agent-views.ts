@@ -9,7 +9,7 @@ import {
   Upstream,
   Weights,
 } from "../model/catalog.ts";
-import { bool, type Field, field, int, list, map, ptr, str, struct, type Type } from "../wire/schema.ts";
+import { any, bool, type Field, field, int, list, map, ptr, str, struct, type Type } from "../wire/schema.ts";
 import { shownList, shownMap } from "./views.ts";
 
 const omitempty = <T>(type: Type<T>): Field<T> => field(type, { omitempty: true });
@@ -18,6 +18,7 @@ const AgentUpstream = struct("Upstream", {
   ...Upstream.fields,
   DestinationType: omitempty(str),
   Datacenter: omitempty(str),
+  Config: omitempty(map(any)),
 });
 const AgentProxy = struct("AgentServiceConnectProxyConfig", {
   ...ConnectProxyConfig.fields,

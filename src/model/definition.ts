@@ -47,8 +47,7 @@ export const CheckDefinition = struct("CheckDefinition", {
 });
 export type CheckDefinition = Infer<typeof CheckDefinition>;
 
-/** One service as defined by a user, with its checks. */
-export const ServiceDefinition = struct("ServiceDefinition", {
+const serviceFields = {
   Kind: str,
   ID: str,
   Name: str,
@@ -62,8 +61,21 @@ export const ServiceDefinition = struct("ServiceDefinition", {
   EnableTagOverride: bool,
   Checks: list(CheckDefinition),
   Proxy: ptr(ConnectProxyConfig),
-  /** `connect {native}`; a sidecar_service block stays as it was written. */
+  /** `connect {native}`. */
   ConnectNative: bool,
+};
+
+/** The proxy beside a service, as its `connect {sidecar_service}` writes it: what it leaves out follows from the service. */
+export const SidecarDefinition = struct("SidecarDefinition", {
+  ...serviceFields,
+  /** Only to be refused: a sidecar has none of its own. */
   SidecarService: any,
+});
+export type SidecarDefinition = Infer<typeof SidecarDefinition>;
+
+/** One service as defined by a user, with its checks. */
+export const ServiceDefinition = struct("ServiceDefinition", {
+  ...serviceFields,
+  SidecarService: ptr(SidecarDefinition),
 });
 export type ServiceDefinition = Infer<typeof ServiceDefinition>;

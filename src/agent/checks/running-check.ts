@@ -13,6 +13,7 @@ import { DockerProbe, parseDockerHost } from "./docker-probe.ts";
 import { GrpcProbe } from "./grpc-probe.ts";
 import { H2PingProbe } from "./h2ping-probe.ts";
 import { HttpProbe } from "./http-probe.ts";
+import { hasServiceManager, OsServiceProbe } from "./os-service-probe.ts";
 import { PROBE_TIMEOUT_MS, type Probe, SCRIPT_TIMEOUT_MS } from "./probe.ts";
 import { ScriptProbe } from "./script-probe.ts";
 import { TcpProbe } from "./tcp-probe.ts";
@@ -54,8 +55,7 @@ export const outputLimit = (agentMax: number, definition: CheckDefinition): numb
 export function cannotRun(definition: CheckDefinition): string | undefined {
   switch (checkKind(definition)) {
     case "os_service":
-      // Windows' service manager cannot be asked by what a Node program has.
-      return "not implemented";
+      return hasServiceManager() ? undefined : "not implemented";
     case "docker": {
       const engine = parseDockerHost(process.env.DOCKER_HOST);
       return typeof engine === "string" ? engine : undefined;
@@ -86,7 +86,6 @@ export function runningCheck(
         ports,
       );
     case "none":
-    case "os_service":
       return undefined;
     case "http":
     case "tcp":
@@ -94,6 +93,7 @@ export function runningCheck(
     case "grpc":
     case "h2ping":
     case "docker":
+    case "os_service":
     case "script": {
       const intervalMs = msOf(d.Interval);
       if (intervalMs < CHECK_INTERVAL_MS_MIN)
@@ -118,7 +118,7 @@ export function runningCheck(
 }
 
 function probeOf(
-  kind: "http" | "tcp" | "udp" | "grpc" | "h2ping" | "docker" | "script",
+  kind: "http" | "tcp" | "udp" | "grpc" | "h2ping" | "docker" | "os_service" | "script",
   d: CheckDefinition,
   outputBytesMax: number,
   trust: CheckTls | undefined,
@@ -144,6 +144,8 @@ function probeOf(
       );
     case "tcp":
       return new TcpProbe({ target: d.TCP, timeoutMs }, ports);
+    case "os_service":
+      return new OsServiceProbe({ service: d.OSService, timeoutMs }, ports);
     case "udp":
       return new UdpProbe({ target: d.UDP, timeoutMs }, ports);
     case "grpc":

@@ -188,6 +188,7 @@ function resolve(
     devMode: flags.dev,
     dataDir: flags.dev ? undefined : (c.data_dir ?? ""),
     pidFile: c.pid_file ?? "",
+    sidecarPorts: { min: c.ports.sidecar_min_port, max: c.ports.sidecar_max_port },
     ...addresses,
     serfLanAllowedCidrs: c.serf_lan_allowed_cidrs,
     serfWanAllowedCidrs: c.serf_wan_allowed_cidrs,

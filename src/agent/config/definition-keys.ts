@@ -100,7 +100,7 @@ const PROXY = {
   ),
 } as const satisfies Keys;
 
-const SERVICE = {
+const SERVICE_ITSELF = {
   id: str("identifier; default: the name", { aliases: ["service_id"] }),
   name: str("name of the service, as asked for by DNS"),
   kind: str("connect-proxy, mesh-gateway, terminating-gateway, ingress-gateway, or nothing"),
@@ -123,15 +123,32 @@ const SERVICE = {
     CHECK_LOOSE,
   ),
   enable_tag_override: bool("the catalog's tags win over these"),
+  proxy: optionalObj("settings of a proxy service", PROXY, CHECK_LOOSE),
+} as const satisfies Keys;
+
+/** What a sidecar leaves out follows from its service. */
+const SIDECAR = {
+  ...SERVICE_ITSELF,
+  connect: optionalObj(
+    "service mesh",
+    {
+      native: bool("the proxy speaks mesh TLS itself"),
+      sidecar_service: any("refused: a sidecar has none of its own"),
+    },
+    CHECK_LOOSE,
+  ),
+} as const satisfies Keys;
+
+const SERVICE = {
+  ...SERVICE_ITSELF,
   connect: optionalObj(
     "service mesh",
     {
       native: bool("the service speaks mesh TLS itself"),
-      sidecar_service: any("registration of a sidecar proxy"),
+      sidecar_service: optionalObj("registration of a sidecar proxy", SIDECAR, CHECK_LOOSE),
     },
     CHECK_LOOSE,
   ),
-  proxy: optionalObj("settings of a proxy service", PROXY, CHECK_LOOSE),
 } as const satisfies Keys;
 
 export const CHECK_KEYS = CHECK;

@@ -1,6 +1,6 @@
 /** Service and check definitions of configuration files as the model's definitions, 0.6 forms resolved. */
 import { ConnectProxyConfig } from "../../model/catalog.ts";
-import { CheckDefinition, ServiceDefinition } from "../../model/definition.ts";
+import { CheckDefinition, type ServiceDefinition } from "../../model/definition.ts";
 import type { GoValue } from "../../wire/schema.ts";
 import type { CheckInput, ServiceInput } from "./schema.ts";
 
@@ -59,9 +59,21 @@ export const isRunnable = (c: CheckDefinition): boolean =>
   c.AliasService !== "";
 
 export function toServiceDefinition(s: ServiceInput): ServiceDefinition {
+  const sidecar = s.connect?.sidecar_service;
+  return {
+    ...commonDefinition(s),
+    SidecarService:
+      sidecar === undefined
+        ? null
+        : { ...commonDefinition(sidecar), SidecarService: goValue(sidecar.connect?.sidecar_service) },
+  };
+}
+
+type SidecarInput = NonNullable<NonNullable<ServiceInput["connect"]>["sidecar_service"]>;
+
+function commonDefinition(s: ServiceInput | SidecarInput): Omit<ServiceDefinition, "SidecarService"> {
   const checks = [...(s.check === undefined ? [] : [s.check]), ...(s.checks ?? [])].map(toCheckDefinition);
   return {
-    ...ServiceDefinition.zero(),
     Kind: s.kind ?? "",
     ID: s.id ?? "",
     Name: s.name ?? "",
@@ -85,7 +97,6 @@ export function toServiceDefinition(s: ServiceInput): ServiceDefinition {
     Checks: checks.length === 0 ? null : checks,
     Proxy: s.proxy === undefined ? null : toProxy(s.proxy),
     ConnectNative: s.connect?.native ?? false,
-    SidecarService: goValue(s.connect?.sidecar_service),
   };
 }
 

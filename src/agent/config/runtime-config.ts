@@ -134,6 +134,8 @@ export interface RuntimeConfig {
   readonly taggedAddresses: ReadonlyMap<string, string>;
   readonly serfLanBindAddr: string;
   readonly serfWanBindAddr: string;
+  /** Ports that sidecars without one are given, first and last; 0 and 0: none. */
+  readonly sidecarPorts: { readonly min: number; readonly max: number };
   /** The client addresses as given, for the banner. */
   readonly clientAddrs: readonly string[];
   readonly ports: {
