@@ -115,6 +115,11 @@ export class World {
       } catch (e) {
         last = String(e);
       }
+      const ended = this.#children.find((c) => c.exitCode !== null);
+      if (ended !== undefined)
+        throw new Error(
+          `${this.program}: ${ended.spawnargs.at(-1)} ended with ${ended.exitCode}; logs in ${this.folder}`,
+        );
       if (performance.now() > deadline)
         throw new Error(
           `${this.program} ${agent}: no ${text} at ${path} within ${READY_MS / 1000} s, but ${last.slice(0, 300)}; logs in ${this.folder}`,

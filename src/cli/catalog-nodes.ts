@@ -24,7 +24,7 @@ export const command: Command = {
         },
         {
           name: "node-meta",
-          kind: "strings",
+          kind: "pairs",
           metavar: "key=value",
           usage: "Only nodes with this metadata. May be given several times.",
         },

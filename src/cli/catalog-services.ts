@@ -18,7 +18,7 @@ export const command: Command = {
         { name: "node", kind: "string", usage: "Only services of this node, by name or ID." },
         {
           name: "node-meta",
-          kind: "strings",
+          kind: "pairs",
           metavar: "key=value",
           usage: "Only services of nodes with this metadata. May be given several times.",
         },

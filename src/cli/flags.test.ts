@@ -15,6 +15,7 @@ const GROUPS: readonly FlagGroup[] = [
       { name: "prefix", kind: "string", fallback: "_rexec", usage: "Prefix." },
       { name: "tag", kind: "strings", usage: "Tag." },
       { name: "join", kind: "strings", usage: "Join." },
+      { name: "meta", kind: "pairs", usage: "Meta." },
     ],
   },
 ];
@@ -116,6 +117,8 @@ test("the listing after an error is Go's", () => {
       "    \tIndex.",
       "  -join value",
       "    \tJoin.",
+      "  -meta value",
+      "    \tMeta.",
       "  -n int",
       "    \tCount. (default 1)",
       "  -name string",
@@ -132,4 +135,12 @@ test("the listing after an error is Go's", () => {
       "    \tWide.",
     ].join("\n"),
   );
+});
+
+test("a pair needs its equals sign", () => {
+  assert.deepEqual(parsed(["-meta=a=b", "-meta", "c="]).values.strings("meta"), ["a=b", "c="]);
+  assert.deepEqual(parseFlags(["-meta=a"], GROUPS), {
+    kind: "error",
+    text: 'invalid value "a" for flag -meta: Missing "=" value in argument: a',
+  });
 });

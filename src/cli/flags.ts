@@ -4,7 +4,7 @@
  */
 import { DurationError, parseDuration } from "../wire/duration.ts";
 
-export type FlagKind = "bool" | "string" | "int" | "uint" | "duration" | "strings";
+export type FlagKind = "bool" | "string" | "int" | "uint" | "duration" | "strings" | "pairs";
 
 export interface Flag {
   readonly name: string;
@@ -142,6 +142,8 @@ function valueError(flag: Flag, value: string): string | undefined {
         if (e instanceof DurationError) return invalid("parse error");
         throw e;
       }
+    case "pairs":
+      return value.includes("=") ? undefined : invalid(`Missing "=" value in argument: ${value}`);
     default:
       return undefined;
   }
@@ -163,4 +165,5 @@ export function goListing(groups: readonly FlagGroup[]): string {
   return lines.join("\n");
 }
 
-export const metavar = (f: Flag): string => f.metavar ?? (f.kind === "strings" ? "value" : f.kind);
+export const metavar = (f: Flag): string =>
+  f.metavar ?? (f.kind === "strings" || f.kind === "pairs" ? "value" : f.kind);

@@ -23,6 +23,7 @@ export const command: Command = {
       if (call.args.length > 1)
         throw new CommandError(`Too many arguments (expected 1, got ${call.args.length})`);
       const text = (await dataArgument(call, call.args[0] ?? "-")).toString("utf8");
+      if (text === "") throw new CommandError("Error! Missing DATA argument");
       const prefix = call.flags.string("prefix");
       for (const { key, flags, value } of decodeEntries(text)) {
         const name = prefix + key;

@@ -38,7 +38,8 @@ export const command: Command = {
     return withClient(call, "Error! Failed writing data", async (client) => {
       const [key, data] = args;
       if (key === undefined || key === "") throw new CommandError("Error! Missing KEY argument");
-      if (args.length > 2) throw new CommandError(`Too many arguments (expected 1 or 2, got ${args.length})`);
+      if (args.length > 2)
+        throw new CommandError(`Error! Too many arguments (expected 1 or 2, got ${args.length})`);
       const cas = flags.bool("cas");
       const [acquire, release] = [flags.bool("acquire"), flags.bool("release")];
       const session = flags.string("session");

@@ -27,7 +27,7 @@ export const command: Command = {
         { name: "kind", kind: "string", usage: "Kind of the service, as connect-proxy." },
         {
           name: "meta",
-          kind: "strings",
+          kind: "pairs",
           metavar: "key=value",
           usage: "Metadata of the service. May be given several times.",
         },
@@ -49,7 +49,7 @@ export const command: Command = {
       const byFlags = flags.string("name") !== "" || flags.string("id") !== "";
       if (args.length === 0 && !byFlags)
         throw new CommandError("Service registration requires at least one argument or flags.");
-      if (args.length > 0 && flags.string("id") !== "")
+      if (args.length > 0 && byFlags)
         throw new CommandError("Service registration requires arguments or -id, not both.");
       const services = args.length > 0 ? servicesOfFiles(args) : [serviceOfFlags(call)];
       for (const service of services) {

@@ -108,6 +108,18 @@ const bad: readonly [PreparedQuery, string][] = [
     template("", { Service: "${bad" }),
     "failed compiling template: Bad format '${bad' in Service.Service: parse error: syntax error",
   ],
+  [
+    template("", { Service: "${bogus.x}" }),
+    "failed compiling template: Bad evaluation for '${bogus.x}' in Service.Service: 1:3: unknown variable accessed: bogus.x",
+  ],
+  [
+    template("", { Service: "${match(x)}" }),
+    "failed compiling template: Bad evaluation for '${match(x)}' in Service.Service: 1:9: unknown variable accessed: x",
+  ],
+  [
+    template("", { Service: "${upper(name.full)}" }),
+    "failed compiling template: Bad evaluation for '${upper(name.full)}' in Service.Service: 1:3: unknown function called: upper",
+  ],
 ];
 for (const [q, message] of bad)
   test(`refuses ${message}`, () => assert.throws(() => checkTemplate(q), { message }));
