@@ -23,9 +23,14 @@ export async function retryJoin(
   for (let attempt = 1; !signal.aborted; attempt++) {
     const usable: string[] = [];
     for (const address of options.addresses)
-      if (/\bprovider=/.test(address))
-        log.error(`Cannot discover address: discover: unknown provider`, { cluster: pool, address });
-      else usable.push(address);
+      if (!/\bprovider=/.test(address)) usable.push(address);
+      else
+        log.error("Cannot discover address", {
+          cluster: pool,
+          // Its other settings may be secrets.
+          address: `provider=${providerOf(address)}`,
+          error: `discover: unknown provider ${providerOf(address)}: no cloud is asked here; name servers by address, or by a DNS name that stands for all of them`,
+        });
     let cause = "no address to join";
     try {
       const joined = usable.length === 0 ? 0 : await join(usable);
@@ -47,3 +52,6 @@ export async function retryJoin(
     await sleep(clock, intervalMs, { signal }).catch(() => {});
   }
 }
+
+/** The name in `provider=name key=value ...`; quotes around it are not part of it. */
+const providerOf = (address: string): string => /\bprovider="?([^\s"]*)/.exec(address)?.[1] ?? "";

@@ -82,8 +82,8 @@ export const PORTS_KEYS = {
   rpc: int("the command-line protocol of Consul 0.6", 8400, { flag: "rpc-port" }),
   proxy_min_port: int("first port given to managed proxies", 20000, I),
   proxy_max_port: int("last port given to managed proxies", 20255, I),
-  sidecar_min_port: int("first port given to sidecars", 21000, I),
-  sidecar_max_port: int("last port given to sidecars", 21255, I),
+  sidecar_min_port: int("first port given to sidecars", 21000),
+  sidecar_max_port: int("last port given to sidecars", 21255),
   expose_min_port: int("first port given to exposed checks", 21500, I),
   expose_max_port: int("last port given to exposed checks", 21755, I),
 } as const satisfies Keys;
