@@ -22,6 +22,7 @@ import { FAILOVER, PUT_THREE, RESTART, restart, START, threeServers } from "./ro
 import { dnsRows } from "./rows/dns.ts";
 import { commandRows, idleRows, loadedRows } from "./rows/process.ts";
 import { readRows } from "./rows/reads.ts";
+import { LAST_REPLY, WAITER_MEMORY, waiting } from "./rows/waiting.ts";
 import { writeRows } from "./rows/writes.ts";
 
 const QUICK: Scale = {
@@ -142,7 +143,11 @@ async function visit(program: Program, pair: number): Promise<void> {
       await threeServers({ program, folder, scale }, take);
       closeConnections();
     }
-    // Once is enough for what takes minutes.
+    // Once is enough for what takes long.
+    if ((wanted(LAST_REPLY) || wanted(WAITER_MEMORY)) && (pair === 0 || !quick)) {
+      await waiting({ program, folder, scale }, take);
+      closeConnections();
+    }
     if (wanted(RESTART) && pair === 0) {
       await restart(
         {
