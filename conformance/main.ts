@@ -72,6 +72,17 @@ async function playFamily(
   return out;
 }
 
+const differs = (r: Result): boolean => r.theirs !== r.ours && !(against === "consul" && values.record);
+const reasonOf = (r: Result): string | undefined => reasons.find((d) => d.matches(r.id))?.reason;
+const [left, right] = against === "both" ? ["consul", "tribune"] : ["recorded", against];
+
+function show(r: Result): void {
+  const reason = reasonOf(r);
+  if (reason !== undefined && !values.all) return;
+  console.log(`\n${r.id}${reason === undefined ? "" : `\n  reason: ${reason}`}\n  ${left} | ${right}`);
+  console.log(r.theirs === undefined ? `  not recorded\n  > ${r.ours}` : sideBySide(r.theirs, r.ours));
+}
+
 const started = performance.now();
 const names: readonly ProgramName[] = against === "both" ? PROGRAMS : [against as ProgramName];
 const worlds = names.map((name) => new World(name));
@@ -92,6 +103,7 @@ try {
     console.log(
       `${f.name}: ${same} of ${played.length} the same (${((performance.now() - from) / 1000).toFixed(1)} s)`,
     );
+    for (const r of played.filter(differs)) show(r);
     if (values.record && against !== "tribune" && positionals.length === 0)
       writeRecording(f.name, new Map(played.map((r) => [r.id, against === "both" ? r.theirs! : r.ours])));
   }
@@ -102,15 +114,9 @@ try {
 }
 if (failure !== undefined) throw failure;
 
-const other = results.filter((r) => r.theirs !== r.ours && !(against === "consul" && values.record));
-const explained = other.filter((r) => reasons.some((d) => d.matches(r.id)));
-const open = other.filter((r) => !explained.includes(r));
-const [left, right] = against === "both" ? ["consul", "tribune"] : ["recorded", against];
-for (const r of values.all ? other : open) {
-  const reason = reasons.find((d) => d.matches(r.id))?.reason;
-  console.log(`\n${r.id}${reason === undefined ? "" : `\n  reason: ${reason}`}\n  ${left} | ${right}`);
-  console.log(r.theirs === undefined ? `  not recorded\n  > ${r.ours}` : sideBySide(r.theirs, r.ours));
-}
+const other = results.filter(differs);
+const explained = other.filter((r) => reasonOf(r) !== undefined);
+const open = other.filter((r) => reasonOf(r) === undefined);
 const unused =
   positionals.length > 0 || against === "consul"
     ? []
@@ -147,7 +153,7 @@ if (values["write-results"]) {
     families: byFamily,
     differences: other.map((r) => ({
       id: r.id,
-      reason: reasons.find((d) => d.matches(r.id))?.reason ?? null,
+      reason: reasonOf(r) ?? null,
     })),
   };
   writeFileSync(new URL("results.json", import.meta.url), `${JSON.stringify(file, null, 2)}\n`);

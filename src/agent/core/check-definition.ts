@@ -38,7 +38,7 @@ export function checkKind(d: CheckDefinition): CheckKind {
   if (d.UDP !== "") return "udp";
   if (d.GRPC !== "") return "grpc";
   if (d.H2PING !== "") return "h2ping";
-  if (d.DockerContainerID !== "") return "docker";
+  if (d.DockerContainerID !== "" && hasCommand(d)) return "docker";
   if (hasCommand(d)) return "script";
   if (d.OSService !== "") return "os_service";
   if (isAlias(d)) return "alias";

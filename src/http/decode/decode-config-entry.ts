@@ -127,7 +127,10 @@ function weak(type: Type<unknown>, v: JsonValue, at: string, found: Found): unkn
       return items.map((x, i) => weak(shape.of, x, `${at}[${i}]`, found));
     }
     case "map": {
-      if (!(v instanceof JsonObject)) return refuse("map");
+      if (!(v instanceof JsonObject)) {
+        found.wrong.push(`'${at}' expected a map, got '${goKind(v)}'`);
+        return type.zero();
+      }
       return new Map(v.members.map(([k, x]) => [k, weak(shape.of, x, `${at}[${k}]`, found)]));
     }
     case "struct": {
