@@ -47,7 +47,7 @@ export interface SnapshotMeta {
 export interface Fsm {
   /** Applies a committed command; the result goes to the proposer. An Error returned (not thrown) is a refused command. */
   apply(entry: LogEntry): unknown;
-  /** A frozen copy of the state, cheap to take; its chunks are the state stream of raft.md 7.1. */
+  /** A frozen copy of the state, cheap to take; its chunks are the state stream. */
   snapshot(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   /** Replaces the state by a stream. Rejects, leaving the old state, when the stream is bad. */
   restore(stream: AsyncIterable<Uint8Array>): Promise<void>;
@@ -103,7 +103,7 @@ export interface RaftNode {
   openSnapshot(
     id: string,
   ): Promise<{ readonly meta: SnapshotMeta; readonly stream: AsyncIterable<Uint8Array> }>;
-  /** User restore (raft.md 7.3); leader only. */
+  /** Replaces the state of all servers by an archive's; leader only. */
   restore(meta: SnapshotMeta, stream: AsyncIterable<Uint8Array>): Promise<void>;
 
   readonly role: RaftRole;
