@@ -53,6 +53,7 @@ export function normalText(text: string, names: Names = new Names()): string {
       .replace(/20\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+0000 UTC/g, "<time>")
       // Go names the name server that it asked.
       .replace(/lookup (\S*) on [\d.]+:53/g, "lookup $1")
+      .replace(/current modify index \d+/g, "current modify index <index>")
       .replace(/read udp \S+->\S+: /g, "")
   );
 }
@@ -155,7 +156,9 @@ export function normalBody(body: string, view: View, without: readonly string[] 
   try {
     value = parse(body);
   } catch {
-    return view === "shape" ? "<text>" : normalText(body);
+    if (view === "shape") return "<text>";
+    const text = normalText(body);
+    return view === "sorted" ? text.split("\n").sort().join("\n") : text;
   }
   if (value === null || typeof value !== "object") return normalText(body);
   if (view === "shape") return JSON.stringify(shape(drop(value, new Set(without))), null, 1);

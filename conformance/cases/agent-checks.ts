@@ -110,7 +110,7 @@ export const agentChecks = family("agent-checks", [
   get("/v1/agent/health/service/id/web1?format=text", { at }),
   put("/v1/agent/check/pass/c3", undefined, { at }),
   get("/v1/agent/health/service/id/web1?format=text", { at }),
-  wait("/v1/agent/checks?filter=CheckID==c7", '"passing"', { at, view: "full" }),
+  wait("/v1/agent/checks?filter=CheckID==c7", "failing", { at, without: ["Output"], view: "full" }),
   ...[
     "deregister/nope",
     "deregister/",

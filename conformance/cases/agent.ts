@@ -116,7 +116,7 @@ export const agent = family("agent", [
     "checks?ns=x",
     "service/x?ns=x",
     "health/service/id/x?ns=a",
-  ].map((p) => get(`/v1/agent/${p}`)),
+  ].map((p) => get(`/v1/agent/${p}`, p.startsWith("members") ? { view: "sorted" } : {})),
   get("/v1/agent/members", { at, view: "sorted" }),
   get("/v1/agent/members?wan=1", { at }),
   get("/v1/agent/metrics", { view: "shape", without: ["Points", "Labels"] }),

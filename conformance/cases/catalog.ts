@@ -208,9 +208,16 @@ export const catalog = family("catalog", [
   get("/v1/health/node/ext5"),
   put("/v1/catalog/register", {
     Node: "ext6",
-    Address: "192.0.2.15",
-    ID: "11111111-2222-3333-4444-000000000001",
+    Address: "192.0.2.16",
+    ID: "79fd6d74-055e-36ac-dbc7-4e1c648bc199",
   }),
+  put("/v1/catalog/register", {
+    Node: "ext7",
+    Address: "192.0.2.16",
+    ID: "79fd6d74-055e-36ac-dbc7-4e1c648bc199",
+  }),
+  get("/v1/catalog/node/ext6"),
+  put("/v1/catalog/deregister", { Node: "ext7" }),
   ...[
     "",
     "{}",

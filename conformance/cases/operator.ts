@@ -61,10 +61,10 @@ export const operator = family("operator", [
   ),
   ...[post, put].flatMap((m) =>
     ["", "{", '{"Bogus":1}', '{"Key":"x"}', '{"Key":"!!!"}', '{"Key":"AAAA"}', '{"Key":""}'].map((b) =>
-      m("/v1/operator/keyring", b),
+      m("/v1/operator/keyring", b, { view: "sorted" }),
     ),
   ),
-  put("/v1/operator/keyring", { Key: KEY }),
+  put("/v1/operator/keyring", { Key: KEY }, { view: "sorted" }),
   post("/v1/operator/keyring?local-only=true", { Key: KEY }),
   post("/v1/operator/keyring?relay-factor=7", { Key: KEY }),
   post("/v1/operator/keyring", { Key: KEY }),

@@ -38,7 +38,19 @@ const NS_PER_MS = 1_000_000n;
 const RETRY_FIRST_MS = 100;
 
 const keyOf = (method: MethodName, request: QueryOptions): string => {
-  const { MinQueryIndex, MaxQueryTime, MaxAge, MustRevalidate, StaleIfError, UseCache, ...rest } = request;
+  // How an answer may be read is no part of what it answers: one entry serves all modes.
+  const {
+    MinQueryIndex,
+    MaxQueryTime,
+    MaxAge,
+    MustRevalidate,
+    StaleIfError,
+    UseCache,
+    AllowStale,
+    RequireConsistent,
+    MaxStaleDuration,
+    ...rest
+  } = request;
   return `${method} ${JSON.stringify(rest, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v instanceof Map ? [...v] : v))}`;
 };
 

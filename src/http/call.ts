@@ -102,6 +102,11 @@ export class Call {
     return o;
   }
 
+  /** From here on an error carries query headers again. */
+  metaOnError(): void {
+    this.#metaOnError = true;
+  }
+
   /** Errors after `readOptions` without query headers (KV). */
   noMetaOnError(): void {
     this.#metaOnError = false;

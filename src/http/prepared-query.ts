@@ -121,6 +121,7 @@ async function execute(c: Call): Promise<Answer> {
   let connect = false;
   let limit = 0;
   const options = request(c, name, 0, false);
+  c.noMetaOnError();
   const asked = c.query.get("limit");
   if (asked !== "") {
     try {
@@ -137,6 +138,7 @@ async function execute(c: Call): Promise<Answer> {
       throw new Error(`Error parsing 'connect' value: ${(e as Error).message}`);
     }
   }
+  c.metaOnError();
   try {
     const out = await c.read(
       "PreparedQuery.Execute",

@@ -16,9 +16,14 @@ import { byteOrder, field, int, list, ptr, str, struct } from "../wire/schema.ts
 import type { Call } from "./call.ts";
 import { badRequest, plainBadRequest } from "./errors.ts";
 import { type Answer, type Reply, route } from "./routes.ts";
-import { shownList } from "./views.ts";
+import { HealthCheckView, NodeServiceView, shownList } from "./views.ts";
 
-const NodesJson = shownList(ptr(NodeInfo));
+const NodeInfoJson = struct("NodeInfo", {
+  ...NodeInfo.fields,
+  Services: shownList(ptr(NodeServiceView)),
+  Checks: shownList(ptr(HealthCheckView)),
+});
+const NodesJson = shownList(ptr(NodeInfoJson));
 const NOT_FOUND: Reply = { status: 404 };
 
 /** A read that takes a stale answer when there is no leader: a page that shows something is better than none. */
@@ -56,7 +61,7 @@ async function node(c: Call): Promise<Answer> {
   const found = out.Dump?.[0];
   if (found === undefined || found === null) return NOT_FOUND;
   c.meta(out);
-  return NodeInfo.json(found);
+  return NodeInfoJson.json(found);
 }
 
 const omitempty = { omitempty: true } as const;

@@ -83,8 +83,6 @@ function proxyFaults(service: NodeService): string[] {
   const proxy = service.Proxy;
   if (proxy.DestinationServiceName.trim() === "")
     faults.push("Proxy.DestinationServiceName must be non-empty for Connect proxy services");
-  if (proxy.DestinationServiceName === "*")
-    faults.push("Proxy.DestinationServiceName must not be a wildcard for Connect proxy services");
   if (service.Port === 0) faults.push("Port must be set for a Connect proxy");
   if (service.Connect.Native) faults.push("A Proxy cannot also be Connect Native, only typical services");
   const names = new Set<string>();
