@@ -29,3 +29,6 @@ export const BLOCKING_JITTER_FRACTION = 16;
 
 /** Read keys remembered to tell repeated reads from single ones; beyond it all are forgotten. */
 export const READ_KEYS_REMEMBERED = 8192;
+
+/** Blocking queries woken in one turn of the event loop: a few milliseconds' work, the rest lets others pass first. */
+export const WAKES_A_TURN = 128;

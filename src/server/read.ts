@@ -10,6 +10,7 @@ import type { NowOrLater } from "../ports/now-or-later.ts";
 import type { Random } from "../ports/random.ts";
 import type { StateStore } from "../state/state-store.ts";
 import type { Query, TrackedRead } from "../state/tracked-read.ts";
+import { ChangeWait, WakeQueue } from "./change-wait.ts";
 import type { Call } from "./dispatcher.ts";
 import { BLOCKING_JITTER_FRACTION, READ_KEYS_REMEMBERED } from "./limits.ts";
 
@@ -49,7 +50,8 @@ export class Reader {
   readonly #metrics: Metrics;
   /** Keys of reads that were asked for: most reads come once, and keeping those would only fill memory. */
   readonly #asked = new Set<string>();
-  readonly #stops = new Set<() => void>();
+  readonly #stops = new Set<ChangeWait>();
+  readonly #wakes: WakeQueue;
   #blocking = 0;
   #stopped = false;
 
@@ -59,6 +61,7 @@ export class Reader {
   ) {
     this.#parts = parts;
     this.#clock = ports.clock;
+    this.#wakes = new WakeQueue(ports.clock);
     this.#random = ports.random;
     this.#metrics = ports.metrics;
   }
@@ -71,7 +74,7 @@ export class Reader {
   /** The server stops: waiting reads end with what they have. */
   stop(): void {
     this.#stopped = true;
-    for (const end of [...this.#stops]) end();
+    for (const wait of [...this.#stops]) wait.stop();
   }
 
   /** `key` names the query and the shape with all their arguments; without it nothing is kept. */
@@ -152,31 +155,20 @@ export class Reader {
     deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#stopped) return Promise.resolve(false);
     return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(signal.reason);
-      if (this.#stopped) return resolve(false);
-      const undo: (() => void)[] = [];
-      let over = false;
-      const finish = (settle: () => void): void => {
-        if (over) return;
-        over = true;
-        for (const step of undo) step();
-        settle();
-      };
-      const onStop = (): void => finish(() => resolve(false));
-      this.#stops.add(onStop);
-      undo.push(() => this.#stops.delete(onStop));
-      const timer = this.#clock.timer(deadline - this.#clock.now(), () => finish(() => resolve(false)));
-      undo.push(() => timer.cancel());
-      if (signal !== undefined) {
-        const onAbort = (): void => finish(() => reject(signal.reason));
-        signal.addEventListener("abort", onAbort, { once: true });
-        undo.push(() => signal.removeEventListener("abort", onAbort));
-      }
-      const unsubscribe = read.onChange(() => finish(() => resolve(true)));
-      // It may have changed at once, when there was nothing to unsubscribe yet.
-      if (over) unsubscribe();
-      else undo.push(unsubscribe);
+      new ChangeWait(
+        read,
+        deadline - this.#clock.now(),
+        signal,
+        { resolve, reject },
+        {
+          clock: this.#clock,
+          waits: this.#stops,
+          wakes: this.#wakes,
+        },
+      );
     });
   }
 }
