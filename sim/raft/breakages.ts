@@ -6,7 +6,7 @@ import { quorumOf } from "../../src/raft/core/configuration.ts";
 import type { CoreEvent, Output } from "../../src/raft/core/messages.ts";
 import { RaftCore } from "../../src/raft/core/raft-core.ts";
 import { type CoreState, voters } from "../../src/raft/core/state.ts";
-import type { Core, DriverPorts } from "../../src/raft/driver.ts";
+import type { Core, DriverPorts } from "../../src/raft/driver-ports.ts";
 import type { SimServer } from "./server.ts";
 
 export interface Breakage {

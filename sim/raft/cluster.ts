@@ -1,5 +1,4 @@
 /** One simulated run: a cluster, its clients and its faults, all drawn from one seed; then peace, in which it must converge. */
-import { AssertionError } from "node:assert/strict";
 import { type Logger, silentLogger } from "../../src/ports/log.ts";
 import { seededRandom } from "../../src/ports/random.ts";
 import { type RaftServer, SUFFRAGE } from "../../src/raft/contract.ts";
@@ -22,6 +21,12 @@ export interface RunOptions {
   readonly danger?: number | undefined;
   /** Which servers speak as 1.8.7 does, without pre-vote (default: drawn from the seed). */
   readonly old?: "none" | "some" | "all" | undefined;
+  /** `raft_multiplier` of all servers (default: drawn from the seed). */
+  readonly multiplier?: number | undefined;
+  /** Share of seeds whose messages go through the real codec (default {@link WIRE}). */
+  readonly wire?: number | undefined;
+  /** Whether clocks run beyond any bound, and nobody reads by the lease (default: drawn from the seed). */
+  readonly wildClocks?: boolean | undefined;
   readonly breakage?: Breakage | undefined;
   readonly log?: ((atMs: number, server: string, level: string, message: string) => void) | undefined;
 }
@@ -29,6 +34,7 @@ export interface RunOptions {
 export interface RunResult {
   readonly violation: Violation | undefined;
   readonly simulatedMs: number;
+  readonly multiplier: number;
   readonly events: number;
   readonly elections: number;
   readonly acknowledged: number;
@@ -40,7 +46,13 @@ export interface RunResult {
 
 const DANGER = 0.25;
 const CLIENTS = 5;
-/** Peace in which the cluster must come together. */
+const WIRE = 1;
+/** Servers beyond those that bootstrap: they join and leave. */
+const SPARES_MAX = 2;
+const MULTIPLIERS = [1, 1, 1, 2, 5] as const;
+/** One in so many worlds has clocks beyond any bound. */
+const WILD_CLOCKS_IN = 5;
+/** Peace in which the cluster must come together, at `raft_multiplier` 1. */
 const CONVERGENCE_MS = 60_000;
 
 export async function run(options: RunOptions): Promise<RunResult> {
@@ -67,10 +79,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
   };
   let nemesis: Nemesis | undefined;
   const old = options.old ?? (["none", "some", "all"] as const)[random.int(3)]!;
+  const multiplier = options.multiplier ?? MULTIPLIERS[random.int(MULTIPLIERS.length)]!;
+  const members: RaftServer[] = Array.from(
+    { length: options.servers + random.int(SPARES_MAX + 1) },
+    (_, i) => ({ id: `n${i + 1}`, address: `10.0.0.${i + 1}:8300`, suffrage: SUFFRAGE.voter }),
+  );
   const oldPeers = new Set(
-    Array.from({ length: options.servers }, (_, i) => `n${i + 1}`).filter(
-      () => old === "all" || (old === "some" && random.int(2) === 0),
-    ),
+    members.map((m) => m.id).filter(() => old === "all" || (old === "some" && random.int(2) === 0)),
   );
   const world: World = {
     clock,
@@ -82,13 +97,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
     makeCore: breakage?.makeCore,
     appendEntriesMax: [1, 2, 8][random.int(3)]!,
     oldPeers,
+    wire: random.float() < (options.wire ?? WIRE),
+    multiplier,
+    wildClocks: options.wildClocks ?? random.int(WILD_CLOCKS_IN) === 0,
     onLeader: (server) => nemesis?.onLeader(server),
   };
-  const members: RaftServer[] = Array.from({ length: options.servers }, (_, i) => ({
-    id: `n${i + 1}`,
-    address: `10.0.0.${i + 1}:8300`,
-    suffrage: SUFFRAGE.voter,
-  }));
   for (const m of members) servers.push(new SimServer(m, world));
 
   let events = 0;
@@ -96,8 +109,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
     for (let at = clock.next(); at !== undefined && at <= end && !done(); at = clock.next()) {
       clock.step();
       events++;
+      if (checker.violation !== undefined) throw checker.violation;
       // Snapshots and starts run on promises; everything else does not need the wait.
-      if (servers.some((s) => (s.driver?.busy ?? 0) > 0)) await settle();
+      for (const s of servers)
+        if (s.driver !== undefined && s.driver.busy > 0) {
+          await settle();
+          break;
+        }
     }
   };
 
@@ -107,7 +125,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     for (const s of servers) s.start();
     await settle();
     await until(100);
-    servers[0]!.driver!.bootstrap({ servers: members }, () => {});
+    servers[0]!.driver!.bootstrap({ servers: members.slice(0, options.servers) }, () => {});
     clients = new Clients(world, CLIENTS, breakage?.mayReadByLease ?? soundLeaseRead);
     nemesis = new Nemesis(world, options.danger ?? DANGER);
     await until(faultMs);
@@ -116,10 +134,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
     await converge(world, clients, until);
     clients.check();
   } catch (error) {
-    // The core's own assertions are promises too.
-    if (error instanceof AssertionError) violation = new Violation(`assertion: ${error.message}`);
-    else if (error instanceof Violation) violation = error;
-    else throw error;
+    // What throws where nothing should is a finding too, with its seed.
+    violation =
+      checker.violation ??
+      (error instanceof Violation ? error : new Violation(`unexpected: ${(error as Error).stack}`));
   }
   const digests = servers
     .map((s) => `${s.fsm.digest.toString(16)}@${s.driver?.appliedIndex ?? "-"}`)
@@ -127,6 +145,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   return {
     violation,
     simulatedMs: clock.now(),
+    multiplier,
     events,
     elections: checker.elections,
     acknowledged: clients?.acknowledged ?? 0,
@@ -142,27 +161,29 @@ async function converge(
   clients: Clients,
   until: (end: number, done?: () => boolean) => Promise<void>,
 ): Promise<void> {
-  const { clock, servers } = world;
+  const { clock, servers, checker } = world;
   const start = clock.now();
-  await until(start + CONVERGENCE_MS, () => clients.lastAcknowledgedAt > start + 2000);
+  const peaceMs = CONVERGENCE_MS * world.multiplier;
+  await until(start + peaceMs, () => clients.lastAcknowledgedAt > start + 2000);
   if (clients.lastAcknowledgedAt <= start + 2000)
-    throw new Violation(
-      `liveness: no write accepted within ${CONVERGENCE_MS} ms of peace: ${describe(servers)}`,
-    );
+    throw new Violation(`liveness: no write accepted within ${peaceMs} ms of peace: ${describe(servers)}`);
   clients.stop();
   await until(clock.now() + 5000);
+  let members: readonly SimServer[] = [];
   const equal = (): boolean => {
     const leader = servers.find((s) => s.driver?.core?.state.role === "leader");
     const s = leader?.driver?.core?.state;
     if (s === undefined || leader === undefined) return false;
-    const members = servers.filter((x) => s.configurations.latest.servers.some((m) => m.id === x.self.id));
+    members = servers.filter((x) => s.configurations.latest.servers.some((m) => m.id === x.self.id));
     return members.every((m) => m.driver?.appliedIndex === s.log.last && m.fsm.digest === leader.fsm.digest);
   };
-  await until(clock.now() + CONVERGENCE_MS, equal);
+  await until(clock.now() + peaceMs, equal);
   if (!equal())
     throw new Violation(
-      `convergence: members do not hold the same state after ${CONVERGENCE_MS} ms of peace: ${describe(servers)}`,
+      `convergence: members do not hold the same state after ${peaceMs} ms of peace: ${describe(servers)}`,
     );
+  if (new Set(members.map((m) => m.fsm.stateSum())).size > 1)
+    checker.fail(`convergence: the members' states have different bytes: ${describe(servers)}`);
 }
 
 const describe = (servers: readonly SimServer[]): string =>

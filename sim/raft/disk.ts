@@ -1,12 +1,15 @@
 /**
- * A simulated server's disk: what was written but not acknowledged may or may not be there after a crash, all of a batch or
- * nothing (what LogDatabase gives). It can be slow, full, or fail to read.
+ * A simulated server's disk. A write that was not acknowledged may be there after a crash, or not, or be torn: then the store's
+ * checksum drops it, all of a batch or nothing (what LogDatabase gives). The disk can be slow, full, or fail to read. And it can
+ * lie: acknowledge what a crash then takes back; the store finds that its end is behind its mark and refuses to start.
  */
-
+import { crc32 } from "node:zlib";
 import type { Random } from "../../src/ports/random.ts";
+import { encodeLogEntry } from "../../src/raft/codec.ts";
 import type { LogEntry, SnapshotMeta } from "../../src/raft/contract.ts";
 import { LOG_TYPE } from "../../src/raft/contract.ts";
 import type { HardState, Persist } from "../../src/raft/core/messages.ts";
+import { RaftStorageError } from "../../src/raft/errors.ts";
 import {
   type LogStore,
   RECENT_ENTRIES,
@@ -20,22 +23,36 @@ import type { Checker } from "./checker.ts";
 /** Runs `work` after `delayMs` unless the server has crashed meanwhile. */
 export type Later = (delayMs: number, work: () => void) => void;
 
+interface Stored {
+  readonly meta: SnapshotMeta;
+  readonly bytes: Uint8Array;
+}
+
+/** What was really on the disk when it began to lie, and what it has been told since. */
+interface Lie {
+  readonly entries: readonly LogEntry[];
+  readonly hardState: HardState;
+  readonly snapshots: readonly Stored[];
+  readonly batches: Persist[];
+}
+
 /** Survives crashes. */
 export class SimDisk {
   entries: LogEntry[] = [];
   hardState: HardState = { term: 0, voteTerm: 0, voteFor: "" };
-  snapshots: { readonly meta: SnapshotMeta; readonly bytes: Uint8Array }[] = [];
+  snapshots: readonly Stored[] = [];
   /** Handed over, not acknowledged. */
   inFlight: Persist | undefined;
   slowMs = 0;
   full = false;
   readErrors = false;
-  readonly #server: string;
+  /** Acknowledged writes are missing: the store does not open any more. */
+  damaged = false;
+  #lie: Lie | undefined;
   readonly #checker: Checker;
   readonly #random: Random;
 
-  constructor(server: string, checker: Checker, random: Random) {
-    this.#server = server;
+  constructor(checker: Checker, random: Random) {
     this.#checker = checker;
     this.#random = random;
   }
@@ -44,17 +61,44 @@ export class SimDisk {
     return 0.2 + this.#random.float() * 2 + (this.slowMs > 0 ? this.#random.float() * this.slowMs : 0);
   }
 
-  get random(): Random {
-    return this.#random;
+  failsToRead(): boolean {
+    return this.readErrors && this.#random.int(3) === 0;
+  }
+  get lying(): boolean {
+    return this.#lie !== undefined;
+  }
+
+  /** From now on nothing really reaches the disk, until {@link beHonest} or a crash. */
+  beginToLie(): void {
+    this.#lie ??= {
+      entries: [...this.entries],
+      hardState: this.hardState,
+      snapshots: this.snapshots,
+      batches: [],
+    };
+  }
+  beHonest(): void {
+    this.#lie = undefined;
+  }
+
+  /** A new, empty disk. */
+  replace(): void {
+    this.#lie = undefined;
+    this.inFlight = undefined;
+    this.damaged = false;
+    this.entries = [];
+    this.hardState = { term: 0, voteTerm: 0, voteFor: "" };
+    this.snapshots = [];
   }
 
   commit(batch: Persist): void {
+    this.#lie?.batches.push(batch);
     for (const op of batch.ops) {
       if (op.kind === "append")
         for (const e of op.entries) {
           const before = this.entries.at(-1);
           const prevTerm = e.index === 1 ? 0 : before?.index === e.index - 1 ? before.term : undefined;
-          this.#checker.onAppend(this.#server, e, prevTerm);
+          this.#checker.onAppend(e, prevTerm);
           this.entries.push(e);
         }
       else if (op.kind === "reset") this.entries = [];
@@ -63,13 +107,55 @@ export class SimDisk {
     if (batch.hardState !== undefined) this.hardState = batch.hardState;
   }
 
-  /** The power goes: the batch on its way made it to the disk, or did not. */
+  /** The power goes: the batch on its way made it to the disk, or in part, or not. */
   crash(): void {
+    const lie = this.#lie;
+    this.#lie = undefined;
     const batch = this.inFlight;
     this.inFlight = undefined;
-    if (batch !== undefined && this.#random.int(2) === 0) this.commit(batch);
+    if (lie !== undefined) return this.#exposeLie(lie);
+    if (batch === undefined) return;
+    const frame = frameOf(batch);
+    const written = [0, frame.length, this.#random.int(frame.length)][this.#random.int(3)]!;
+    if (isWhole(frame.subarray(0, written))) this.commit(batch);
+  }
+
+  /** A first part of what was acknowledged is there; of the snapshots all, or torn ones, or none. */
+  #exposeLie(lie: Lie): void {
+    const kept = this.#random.int(lie.batches.length + 1);
+    if (kept < lie.batches.length) {
+      this.damaged = true;
+      this.entries = [...lie.entries];
+      this.hardState = lie.hardState;
+      for (const batch of lie.batches.slice(0, kept)) this.commit(batch);
+    }
+    const honest = new Set(lie.snapshots);
+    if (this.#random.int(2) === 0) return;
+    this.snapshots = this.snapshots.map((s) =>
+      honest.has(s) ? s : { meta: s.meta, bytes: s.bytes.subarray(0, this.#random.int(s.bytes.length)) },
+    );
   }
 }
+
+/** A batch as it lies on the disk: length, checksum, bytes. */
+function frameOf(batch: Persist): Buffer {
+  const parts = batch.ops.map((op) =>
+    op.kind === "append" ? Buffer.concat(op.entries.map(encodeLogEntry)) : Buffer.from(JSON.stringify(op)),
+  );
+  const payload = Buffer.concat([...parts, Buffer.from(JSON.stringify(batch.hardState ?? null))]);
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(payload.length, 0);
+  head.writeUInt32BE(crc32(payload), 4);
+  return Buffer.concat([head, payload]);
+}
+
+const isWhole = (frame: Buffer): boolean =>
+  frame.length >= 8 &&
+  frame.length === 8 + frame.readUInt32BE(0) &&
+  crc32(frame.subarray(8)) === frame.readUInt32BE(4);
+
+/** Pieces in which a snapshot is read. */
+const CHUNKS = 5;
 
 const noSpace = (): Error => Object.assign(new Error("database or disk is full"), { code: "ENOSPC" });
 
@@ -100,6 +186,12 @@ export class SimLogStore implements LogStore {
       this.#later(this.#disk.delay(), () => {
         const { entries, hardState } = this.#disk;
         next();
+        const error = this.#disk.damaged
+          ? new RaftStorageError("log", "it ends before what was acknowledged")
+          : this.#disk.failsToRead()
+            ? new Error("disk I/O error")
+            : undefined;
+        if (error !== undefined) return done(error, undefined as never);
         done(undefined, {
           hardState,
           first: entries[0]?.index ?? 0,
@@ -136,8 +228,7 @@ export class SimLogStore implements LogStore {
     this.#enqueue((next) =>
       this.#later(this.#disk.delay(), () => {
         next();
-        if (this.#disk.readErrors && this.#disk.random.int(3) === 0)
-          return done(new Error("disk I/O error"), []);
+        if (this.#disk.failsToRead()) return done(new Error("disk I/O error"), []);
         const first = this.#disk.entries[0]?.index ?? 0;
         const out: LogEntry[] = [];
         let bytes = 0;
@@ -225,7 +316,8 @@ export class SimSnapshotStore implements SnapshotStore {
     await this.#wait();
     const found = this.#disk.snapshots.find((s) => s.meta.id === id);
     if (found === undefined) throw new Error(`no snapshot ${id}`);
-    return { meta: found.meta, stream: oneChunk(found.bytes) };
+    if (this.#disk.failsToRead()) throw new Error("disk I/O error");
+    return { meta: found.meta, stream: new SnapshotStream(found) };
   }
 
   async remove(id: string): Promise<void> {
@@ -233,6 +325,27 @@ export class SimSnapshotStore implements SnapshotStore {
   }
 }
 
-async function* oneChunk(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
+/** A snapshot's bytes in several chunks, so that records are cut anywhere. A torn one is noticed at its end. */
+export class SnapshotStream implements AsyncIterable<Uint8Array> {
+  readonly #stored: Stored;
+
+  constructor(stored: Stored) {
+    this.#stored = stored;
+  }
+
+  /** Last log entry that the state holds. */
+  get index(): number {
+    return this.#stored.meta.index;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    const { meta, bytes } = this.#stored;
+    const step = Math.max(64, Math.ceil(bytes.length / CHUNKS));
+    for (let at = 0; at < bytes.length; at += step) yield bytes.subarray(at, at + step);
+    if (bytes.length !== meta.size)
+      throw new RaftStorageError(
+        "state.bin",
+        `it has ${bytes.length} bytes, its meta.json says ${meta.size}`,
+      );
+  }
 }

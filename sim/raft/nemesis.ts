@@ -1,13 +1,23 @@
-/** Draws faults from the seed: crashes, pauses, cuts, loss, slow, full and failing disks, membership changes, transfers. */
+/**
+ * Draws faults from the seed: crashes, pauses, clocks that nearly stand still, cuts, loss, slow, full, failing and lying disks,
+ * servers that join, leave and are replaced, transfers. Times are scaled by the servers' `raft_multiplier`.
+ */
 
 import { isVoter } from "../../src/raft/core/configuration.ts";
 import type { ConfigurationChange } from "../../src/raft/core/messages.ts";
 import type { SimServer, World } from "./server.ts";
 
+/** Voters that a configuration must have before one of their disks lies: a change under way may still take one out. */
+const LIAR_VOTERS_MIN = 5;
+const OPERATOR_LOOKS_MS = 400;
+
 export class Nemesis {
   readonly #world: World;
   readonly #danger: number;
   #stopped = false;
+  /** Whose disk lies, or who must be replaced since it did. */
+  #liar: SimServer | undefined;
+  #replacing = false;
   faults = 0;
 
   /** `danger`: share of fresh leaders that are struck down. */
@@ -18,8 +28,8 @@ export class Nemesis {
   }
 
   #plan(): void {
-    const { clock, random } = this.#world;
-    clock.timer(300 + random.float() * 5000, () => {
+    const { clock, random, multiplier } = this.#world;
+    clock.timer((300 + random.float() * 5000) * multiplier, () => {
       if (this.#stopped) return;
       this.faults++;
       this.#strike();
@@ -37,7 +47,7 @@ export class Nemesis {
     this.faults++;
     const isolate = (): void => {
       if (this.#stopped) return;
-      for (const s of servers) if (random.int(4) > 0) network.cut(leader.self.id, s.self.id);
+      for (const s of servers) if (random.int(4) > 0) network.cut(leader.name, s.name);
       this.#after(1, 400, () => {
         leader.crash();
         network.heal();
@@ -50,8 +60,8 @@ export class Nemesis {
   }
 
   #after(lowMs: number, highMs: number, work: () => void): void {
-    const { clock, random } = this.#world;
-    clock.timer(lowMs + random.float() * (highMs - lowMs), () => {
+    const { clock, random, multiplier } = this.#world;
+    clock.timer((lowMs + random.float() * (highMs - lowMs)) * multiplier, () => {
       if (!this.#stopped) work();
     });
   }
@@ -62,12 +72,21 @@ export class Nemesis {
   }
 
   #leader(): SimServer | undefined {
-    return this.#world.servers.find((s) => s.driver?.core?.state.role === "leader");
+    // Of several that believe to lead, the newest.
+    let newest: SimServer | undefined;
+    let term = -1;
+    for (const server of this.#world.servers) {
+      const s = server.driver?.core?.state;
+      if (s === undefined || s.role !== "leader" || s.term <= term) continue;
+      newest = server;
+      term = s.term;
+    }
+    return newest;
   }
 
   #strike(): void {
     const { random, network, servers } = this.#world;
-    switch (random.int(14)) {
+    switch (random.int(16)) {
       case 0:
       case 1: {
         const s = random.int(2) === 0 ? (this.#leader() ?? this.#any()) : this.#any();
@@ -91,20 +110,20 @@ export class Nemesis {
       case 4: {
         const side = new Set(servers.filter(() => random.int(2) === 0));
         for (const a of servers)
-          for (const b of servers) if (side.has(a) !== side.has(b)) network.cut(a.self.id, b.self.id);
+          for (const b of servers) if (side.has(a) !== side.has(b)) network.cut(a.name, b.name);
         return this.#after(500, 8000, () => network.heal());
       }
       case 5: {
         const a = this.#any();
         const b = this.#any();
-        network.cut(a.self.id, b.self.id);
+        network.cut(a.name, b.name);
         return this.#after(500, 8000, () => network.heal());
       }
       case 6: {
         // Heard by nobody, or hearing nobody.
         const a = random.int(2) === 0 ? (this.#leader() ?? this.#any()) : this.#any();
         const deaf = random.int(2) === 0;
-        for (const b of servers) deaf ? network.cut(b.self.id, a.self.id) : network.cut(a.self.id, b.self.id);
+        for (const b of servers) deaf ? network.cut(b.name, a.name) : network.cut(a.name, b.name);
         return this.#after(500, 8000, () => network.heal());
       }
       case 7:
@@ -134,6 +153,14 @@ export class Nemesis {
         });
       }
       case 11:
+        return this.#lie();
+      case 12: {
+        if (!this.#world.wildClocks) return;
+        const s = this.#any();
+        s.clock.standStill();
+        return this.#after(200, 4000, () => s.clock.run());
+      }
+      case 13:
         this.#leader()?.driver?.transfer(undefined, () => {});
         return;
       default:
@@ -141,21 +168,81 @@ export class Nemesis {
     }
   }
 
+  /**
+   * A disk acknowledges what it does not write, and then the power goes. No protocol bears that on a quorum, so only one server
+   * at a time may lose its log, and only where that leaves a quorum whatever changes are under way. It finds its log damaged
+   * and must be replaced.
+   */
+  #lie(): void {
+    const { random, servers } = this.#world;
+    const s = this.#leader()?.driver?.core?.state;
+    if (s === undefined || this.#liar !== undefined) return;
+    const { latest } = s.configurations;
+    const voters = latest.servers.filter(isVoter);
+    if (latest.index > s.commit || voters.length < LIAR_VOTERS_MIN) return;
+    const liar = servers[random.int(servers.length)]!;
+    this.#liar = liar;
+    liar.disk.beginToLie();
+    this.#after(200, 4000, () => {
+      liar.crash();
+      if (liar.disk.damaged) {
+        this.#replacing = true;
+        return this.#replace(liar);
+      }
+      this.#liar = undefined;
+      this.#after(50, 4000, () => liar.start());
+    });
+  }
+
+  /** What an operator does about a server that does not come back: removes it, and starts another at its address. */
+  #replace(lost: SimServer): void {
+    const { clock } = this.#world;
+    clock.timer(OPERATOR_LOOKS_MS, () => {
+      const driver = this.#leader()?.driver;
+      const s = driver?.core?.state;
+      if (driver === undefined || s === undefined || s.configurations.latest.index > s.commit)
+        return this.#replace(lost);
+      if (s.configurations.latest.servers.some((m) => m.id === lost.self.id)) {
+        driver.change({ kind: "remove-server", id: lost.self.id }, () => {});
+        return this.#replace(lost);
+      }
+      lost.replace();
+      lost.start();
+      this.#replacing = false;
+      this.#liar = undefined;
+    });
+  }
+
   #changeMembership(): void {
     const { random, servers } = this.#world;
     const driver = this.#leader()?.driver;
     const members = driver?.core?.state.configurations.latest.servers;
     if (driver === undefined || members === undefined) return;
-    const s = servers[random.int(servers.length)]!.self;
+    const server = servers[random.int(servers.length)]!;
+    const s = server.self;
     const member = members.find((m) => m.id === s.id);
     const voters = members.filter(isVoter).length;
     let change: ConfigurationChange;
+    if (server === this.#liar) return;
     if (member === undefined) change = { kind: "add-nonvoter", id: s.id, address: s.address };
     else if (!isVoter(member)) change = { kind: "add-voter", id: s.id, address: s.address };
-    else if (voters <= 2) return;
+    else if (voters <= 2 || this.#liar !== undefined) return;
     else
       change = random.int(2) === 0 ? { kind: "remove-server", id: s.id } : { kind: "demote-voter", id: s.id };
-    driver.change(change, () => {});
+    driver.change(change, (error) => {
+      // Who has left for good may come back as somebody else.
+      if (error === undefined && change.kind === "remove-server" && random.int(2) === 0)
+        this.#after(1, 2000, () => this.#comeAnew(server));
+    });
+  }
+
+  /** Only who is out by the word of a leader that still leads, and holds no vote of any other's configuration. */
+  #comeAnew(server: SimServer): void {
+    const s = this.#leader()?.driver?.core?.state;
+    if (s === undefined || server === this.#liar || s.configurations.latest.index > s.commit) return;
+    if (s.configurations.latest.servers.some((m) => m.id === server.self.id)) return;
+    server.replace();
+    server.start();
   }
 
   /** Ends all faults. */
@@ -167,7 +254,10 @@ export class Nemesis {
       s.disk.slowMs = 0;
       s.disk.full = false;
       s.disk.readErrors = false;
+      s.disk.beHonest();
+      s.clock.run();
       s.start();
     }
+    if (this.#liar?.disk.damaged === true && !this.#replacing) this.#replace(this.#liar);
   }
 }

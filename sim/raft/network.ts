@@ -22,6 +22,9 @@ export class SimNetwork {
   cut(from: string, to: string): void {
     this.#cut.add(`${from}>${to}`);
   }
+  isCut(from: string, to: string): boolean {
+    return this.#cut.size > 0 && this.#cut.has(`${from}>${to}`);
+  }
   heal(): void {
     this.#cut.clear();
     this.loss = 0;
@@ -31,8 +34,8 @@ export class SimNetwork {
 
   /** Delivers once, twice or never. */
   send(from: string, to: string, deliver: () => void): void {
-    if (this.#cut.has(`${from}>${to}`) || this.#random.float() < this.loss) return;
-    const copies = this.#random.float() < this.duplication ? 2 : 1;
+    if (this.isCut(from, to) || (this.loss > 0 && this.#random.float() < this.loss)) return;
+    const copies = this.duplication > 0 && this.#random.float() < this.duplication ? 2 : 1;
     for (let i = 0; i < copies; i++)
       this.#clock.timer(0.2 + this.#random.float() * this.delayMsMax, () => {
         this.delivered++;

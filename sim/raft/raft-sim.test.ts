@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { huntTask } from "./breakage-hunt.ts";
 import { breakages } from "./breakages.ts";
 import { run } from "./cluster.ts";
+import { replayLine, runTask } from "./seed-task.ts";
 
 for (const servers of [3, 5, 7])
   test(`a cluster of ${servers} keeps its promises under faults, and a seed gives the same run again`, async () => {
-    const options = { seed: 4242 + servers, servers, faultMs: 90_000 };
+    const options = { seed: 4242 + servers, servers, faultMs: 60_000, multiplier: 1 };
     const first = await run(options);
     assert.equal(first.violation, undefined, `seed ${options.seed}: ${first.violation?.message}`);
     assert.ok(
@@ -15,30 +17,29 @@ for (const servers of [3, 5, 7])
     assert.equal((await run(options)).fingerprint, first.fingerprint);
   });
 
-/** Where to look for each breakage: how dangerous a world, from which seed, how many seeds at most. */
-const hunts: Readonly<
-  Record<
-    string,
-    { readonly danger: number; readonly servers: number; readonly from: number; readonly seedsMax: number }
-  >
-> = {
-  "vote-twice": { danger: 0.25, servers: 5, from: 14, seedsMax: 100 },
-  "commit-old-term": { danger: 0.7, servers: 3, from: 672, seedsMax: 600 },
-  "acknowledge-before-fsync": { danger: 0.25, servers: 3, from: 62, seedsMax: 100 },
-  "skip-log-matching": { danger: 0.25, servers: 5, from: 1, seedsMax: 100 },
-  "read-without-lease": { danger: 0.25, servers: 5, from: 1, seedsMax: 100 },
+/**
+ * Seeds known to show each breakage, found by `npm run sim -- raft --breakages`, which also tells how many it takes. A change
+ * of the core or the simulator makes other worlds of them: then the search goes on from there, and fresh ones should be put here.
+ */
+const KNOWN: Readonly<Record<string, readonly number[]>> = {
+  "vote-twice": [3, 4, 13],
+  "commit-old-term": [33, 68, 87],
+  "acknowledge-before-fsync": [1],
+  "skip-log-matching": [1],
+  "read-without-lease": [1],
 };
+const SEARCH_MAX = 1500;
 
-for (const breakage of breakages)
-  test(`the simulator finds: ${breakage.name} (${breakage.why})`, async () => {
-    const { danger, servers, from, seedsMax } = hunts[breakage.name]!;
-    for (let seed = from; seed < from + seedsMax; seed++) {
-      const { violation } = await run({ seed, servers, faultMs: 300_000, danger, old: "all", breakage });
-      if (violation === undefined) continue;
+for (const { name, why } of breakages)
+  test(`the simulator finds: ${name} (${why})`, async () => {
+    const known = KNOWN[name]!;
+    const searched = Array.from({ length: SEARCH_MAX }, (_, i) => known.at(-1)! + 1 + i);
+    for (const seed of [...known, ...searched]) {
+      const task = huntTask(name, seed);
+      if ((await runTask({ ...task, breakage: name })).violation === undefined) continue;
       // The sound core has nothing to fear from the same world.
-      const sound = await run({ seed, servers, faultMs: 300_000, danger, old: "all" });
-      assert.equal(sound.violation, undefined, `seed ${seed}`);
+      assert.equal((await runTask(task)).violation, undefined, replayLine(task));
       return;
     }
-    assert.fail(`not found in ${seedsMax} seeds from ${from}`);
+    assert.fail(`not found in ${known.length + SEARCH_MAX} seeds`);
   });

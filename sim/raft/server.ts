@@ -1,31 +1,27 @@
-/** One simulated server: the real driver and core on simulated disk, network and clock. It can crash, restart and pause. */
-import type { Clock, Timer } from "../../src/ports/clock.ts";
+/** One simulated server: the real driver, core and state store on simulated disk, network and clock. It can crash, restart and pause. */
 import type { Logger } from "../../src/ports/log.ts";
 import { noMetrics } from "../../src/ports/metrics.ts";
 import { type Random, seededRandom } from "../../src/ports/random.ts";
 import type { RaftServer } from "../../src/raft/contract.ts";
-import type {
-  InstallRequest,
-  InstallResponse,
-  RaftRequest,
-  RaftResponse,
-} from "../../src/raft/core/messages.ts";
-import { type DriverPorts, RaftDriver } from "../../src/raft/driver.ts";
-import { NoAnswerError, type RaftTransport } from "../../src/raft/transport-contract.ts";
+import { RaftCore } from "../../src/raft/core/raft-core.ts";
+import { RaftDriver } from "../../src/raft/driver.ts";
+import type { Core, DriverPorts } from "../../src/raft/driver-ports.ts";
 import type { SimClock } from "../clock.ts";
 import type { Checker } from "./checker.ts";
 import { SimDisk, SimLogStore, SimSnapshotStore } from "./disk.ts";
-import { KvFsm } from "./kv.ts";
 import type { SimNetwork } from "./network.ts";
+import { SkewedClock } from "./skewed-clock.ts";
+import { SimFsm } from "./state-machine.ts";
+import { wireTransport } from "./wire-transport.ts";
 
-/** Multiplier 1 of the original's timings. */
+/** The original's timings at `raft_multiplier` 1. */
 export const TIMINGS = {
   heartbeatTimeoutMs: 1000,
   electionTimeoutMs: 1000,
   leaderLeaseTimeoutMs: 500,
 } as const;
-/** An answer that has not come by then does not come. */
-const RPC_TIMEOUT_MS = 2000;
+/** Somebody starts a server again whose start failed. */
+const START_AGAIN_MS = 3000;
 
 export interface World {
   readonly clock: SimClock;
@@ -37,28 +33,45 @@ export interface World {
   readonly makeCore: DriverPorts["makeCore"];
   /** Entries in one append: small ones give more states in between. */
   readonly appendEntriesMax: number;
-  /** Servers that speak as 1.8.7 does: no id in their headers, no pre-vote. */
+  /** Names of servers that speak as 1.8.7 does: no id in their headers, no pre-vote. */
   readonly oldPeers: ReadonlySet<string>;
+  /** Messages go through the real codec. */
+  readonly wire: boolean;
+  /** `raft_multiplier`: scales the timings. */
+  readonly multiplier: number;
+  /** Clocks beyond any drift that a lease bears: no reads by the lease, everything else must hold. */
+  readonly wildClocks: boolean;
   onLeader(server: SimServer): void;
 }
 
 export class SimServer {
-  readonly self: RaftServer;
+  /** Stays; the id in {@link self} changes when the server is replaced under its address. */
+  readonly name: string;
+  self: RaftServer;
   readonly disk: SimDisk;
-  /** Clock rate: lease safety must bear a bounded drift. */
-  readonly rate: number;
+  readonly clock: SkewedClock;
   readonly #world: World;
   #driver: RaftDriver | undefined;
-  fsm: KvFsm;
+  fsm: SimFsm;
   #life = 0;
+  #replaced = 0;
   #paused: (() => void)[] | undefined;
 
   constructor(self: RaftServer, world: World) {
+    const { random } = world;
+    this.name = self.id;
     this.self = self;
     this.#world = world;
-    this.disk = new SimDisk(self.id, world.checker, seededRandom(world.random.int(2 ** 31)));
-    this.rate = 0.95 + world.random.float() * 0.1;
-    this.fsm = new KvFsm(self.id, world.checker, () => 0);
+    this.disk = new SimDisk(world.checker, seededRandom(random.int(2 ** 31)));
+    // Lease safety must bear a bounded drift.
+    const rate = world.wildClocks ? 0.5 + random.float() : 0.95 + random.float() * 0.1;
+    this.clock = new SkewedClock(world.clock, rate, (random.float() - 0.5) * 120_000);
+    this.fsm = this.#newFsm();
+  }
+
+  #newFsm(): SimFsm {
+    const clock = this.clock.port((work) => work);
+    return new SimFsm(this.self.id, this.#world.checker, clock, () => this.#driver?.core?.state.term ?? 0);
   }
 
   get driver(): RaftDriver | undefined {
@@ -69,6 +82,10 @@ export class SimServer {
   }
   get paused(): boolean {
     return this.#paused !== undefined;
+  }
+  /** Changes with each crash. */
+  get life(): number {
+    return this.#life;
   }
 
   /** Runs `work` for the present life: never after a crash, later during a pause. */
@@ -87,21 +104,21 @@ export class SimServer {
   }
 
   start(): void {
-    if (this.#driver !== undefined) return;
+    if (this.#driver !== undefined || this.disk.damaged) return;
     const world = this.#world;
     const life = this.#life;
     const later = (delayMs: number, work: () => void): void => {
       world.clock.timer(delayMs, this.#guardedFor(life, work));
     };
-    const clock: Clock = {
-      now: () => world.clock.now() * this.rate,
-      wall: () => world.clock.wall(),
-      timer: (delayMs, fire): Timer => world.clock.timer(delayMs / this.rate, this.#guardedFor(life, fire)),
-    };
-    this.fsm = new KvFsm(this.self.id, world.checker, () => this.#driver?.core?.state.term ?? 0);
+    const guarded = (work: () => void): (() => void) => this.#guardedFor(life, work);
+    const clock = this.clock.port(guarded);
+    const m = world.multiplier;
+    this.fsm = this.#newFsm();
     const driver = new RaftDriver(
       {
-        ...TIMINGS,
+        heartbeatTimeoutMs: TIMINGS.heartbeatTimeoutMs * m,
+        electionTimeoutMs: TIMINGS.electionTimeoutMs * m,
+        leaderLeaseTimeoutMs: TIMINGS.leaderLeaseTimeoutMs * m,
         id: this.self.id,
         address: this.self.address,
         trailingLogs: 20,
@@ -115,11 +132,11 @@ export class SimServer {
         log: world.logger(this.self.id),
         metrics: noMetrics,
         store: new SimLogStore(this.disk, later),
-        snapshots: new SimSnapshotStore(this.disk, later, () => world.clock.wall()),
-        transport: this.#transport(life, later),
+        snapshots: new SimSnapshotStore(this.disk, later, () => clock.wall()),
+        transport: wireTransport(world, this, guarded),
         fsm: this.fsm,
         defer: (work) => later(0, work),
-        ...(world.makeCore === undefined ? {} : { makeCore: world.makeCore }),
+        makeCore: watchedCore(world),
       },
     );
     this.#driver = driver;
@@ -128,9 +145,11 @@ export class SimServer {
       world.checker.onLeader(this.self.id, driver.core!.state);
       world.onLeader(this);
     });
-    // A read error at the start is like a crash: somebody starts it again.
+    // A read error at the start is like a crash; with a damaged log nobody can start it, it must be replaced.
     driver.start().catch(() => {
-      if (this.#driver === driver) this.crash();
+      if (this.#driver !== driver) return;
+      this.crash();
+      if (!this.disk.damaged) world.clock.timer(START_AGAIN_MS, () => this.start());
     });
   }
 
@@ -141,6 +160,13 @@ export class SimServer {
     this.disk.crash();
   }
 
+  /** Another machine under the same address: new id, empty disk. */
+  replace(): void {
+    this.crash();
+    this.disk.replace();
+    this.self = { ...this.self, id: `${this.name}-${++this.#replaced}` };
+  }
+
   pause(): void {
     if (this.up) this.#paused ??= [];
   }
@@ -149,70 +175,27 @@ export class SimServer {
     this.#paused = undefined;
     for (const run of waiting ?? []) run();
   }
+}
 
-  #transport(life: number, later: (delayMs: number, work: () => void) => void): RaftTransport {
-    const { network, servers } = this.#world;
-    const exchange = (
-      to: RaftServer,
-      request: RaftRequest,
-      body: AsyncIterable<Uint8Array> | undefined,
-      done: (error: Error | undefined, response: RaftResponse | undefined) => void,
-    ): void => {
-      let answered = false;
-      // A zombie says nothing, and an answer belongs to the life that asked.
-      if (life !== this.#life) return;
-      const once = (error: Error | undefined, response: RaftResponse | undefined): void => {
-        if (answered) return;
-        answered = true;
-        done(error, response);
-      };
-      later(RPC_TIMEOUT_MS, () => once(new NoAnswerError("time-out", false), undefined));
-      const target = servers.find((s) => s.self.address === to.address);
-      if (target === undefined) return;
-      const { oldPeers } = this.#world;
-      const sent = oldPeers.has(this.self.id) ? { ...request, from: "" } : request;
-      network.send(this.self.id, target.self.id, () =>
-        target.guarded(() => {
-          if (request.kind === "pre-vote" && oldPeers.has(target.self.id)) {
-            this.#guardedFor(life, () => once(new NoAnswerError("closed", true), undefined))();
-            return;
-          }
-          target.driver?.receive(sent, body, (answer) => {
-            const deliver = this.#guardedFor(life, () =>
-              answer instanceof Error
-                ? once(answer, undefined)
-                : once(
-                    undefined,
-                    oldPeers.has(target.self.id) && "from" in answer ? { ...answer, from: "" } : answer,
-                  ),
-            );
-            network.send(target.self.id, this.self.id, deliver);
-          });
-        })(),
-      );
-    };
+/** The core, broken on purpose or not, with its own assertions told to the checker whoever may catch them. */
+const watchedCore =
+  (world: World): NonNullable<DriverPorts["makeCore"]> =>
+  (options, recovered, random, now): Core => {
+    const make = world.makeCore ?? ((...args) => new RaftCore(...args));
+    const inner = make(options, recovered, random, now);
     return {
-      send: (to, _lane, request, done) => exchange(to, request, undefined, done),
-      install: async (to, request: InstallRequest, state) => {
-        const chunks: Uint8Array[] = [];
-        for await (const c of state) chunks.push(c);
-        return new Promise<InstallResponse>((resolve, reject) => {
-          exchange(to, request, replay(chunks), (error, response) =>
-            response === undefined ? reject(error) : resolve(response as InstallResponse),
-          );
-        });
+      state: inner.state,
+      start: (t) => inner.start(t),
+      step: (event, t) => {
+        try {
+          return inner.step(event, t);
+        } catch (error) {
+          return world.checker.fail(`assertion: ${(error as Error).message}`);
+        }
       },
-      keepOnly: () => {},
-      close: () => {},
+      deadline: () => inner.deadline(),
+      get applicable() {
+        return inner.applicable;
+      },
     };
-  }
-}
-
-/** Each reader of a duplicated message gets all chunks. */
-function replay(chunks: readonly Uint8Array[]): AsyncIterable<Uint8Array> {
-  return {
-    async *[Symbol.asyncIterator]() {
-      yield* chunks;
-    },
   };
-}

@@ -6,8 +6,9 @@ import { noMetrics } from "../ports/metrics.ts";
 import { seededRandom } from "../ports/random.ts";
 import { LOG_TYPE } from "./contract.ts";
 import type { Persist } from "./core/messages.ts";
-import { type Applied, RaftDriver } from "./driver.ts";
+import { RaftDriver } from "./driver.ts";
 import { MemoryLogStore, type StoreCallback } from "./log-store.ts";
+import type { Applied } from "./proposals.ts";
 import { MemorySnapshotStore } from "./snapshot-store.ts";
 import { ListFsm } from "./testing.ts";
 

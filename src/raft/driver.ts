@@ -4,18 +4,10 @@
  *
  * Group commit: one write is under way at a time; what is proposed meanwhile forms the next batch.
  */
-import type { Clock, Timer } from "../ports/clock.ts";
+import type { Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
-import type { Metrics } from "../ports/metrics.ts";
-import type { Random } from "../ports/random.ts";
-import {
-  type Fsm,
-  LOG_TYPE,
-  type LogEntry,
-  type RaftConfiguration,
-  type RaftServer,
-  type SnapshotMeta,
-} from "./contract.ts";
+import { Applier, type ApplierHost } from "./applier.ts";
+import type { RaftConfiguration, RaftServer, SnapshotMeta } from "./contract.ts";
 import type {
   ConfigurationChange,
   CoreEvent,
@@ -29,55 +21,13 @@ import type {
 } from "./core/messages.ts";
 import { RaftCore, type Recovered } from "./core/raft-core.ts";
 import { holdsLease } from "./core/reads.ts";
-import type { CoreOptions } from "./core/state.ts";
+import type { Core, DriverOptions, DriverPorts } from "./driver-ports.ts";
 import { RAFT_ERROR, RaftStorageError, raftError, unreachable } from "./errors.ts";
-import {
-  APPEND_BYTES_MAX,
-  BATCH_ENTRIES_MAX,
-  PROPOSALS_QUEUED_BYTES_MAX,
-  PROPOSALS_QUEUED_MAX,
-  SLICE_MS,
-  UNCOMMITTED_ENTRIES_MAX,
-} from "./limits.ts";
-import type { LogStore } from "./log-store.ts";
+import { APPEND_BYTES_MAX, UNCOMMITTED_ENTRIES_MAX } from "./limits.ts";
+import { type Applied, type Done, Proposals } from "./proposals.ts";
 import { openStore, reconcileStores, restoreNewest } from "./recovery.ts";
-import type { SnapshotStore } from "./snapshot-store.ts";
 import { drain, type HeldRequest, type SnapshotHost, SnapshotWork } from "./snapshot-work.ts";
-import { NoAnswerError, type RaftTransport } from "./transport-contract.ts";
-
-export interface DriverOptions extends CoreOptions {
-  readonly snapshotIntervalMs: number;
-  readonly snapshotThreshold: number;
-}
-
-export interface DriverPorts {
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  readonly metrics: Metrics;
-  readonly store: LogStore;
-  readonly snapshots: SnapshotStore;
-  readonly transport: RaftTransport;
-  readonly fsm: Fsm;
-  /** Runs `work` after the events that are waiting now: gathers their proposals into one batch. */
-  readonly defer: (work: () => void) => void;
-  /** The simulator wraps the core to break it on purpose. */
-  readonly makeCore?: (options: CoreOptions, recovered: Recovered, random: Random, now: number) => Core;
-}
-
-/** What the driver needs of {@link RaftCore}. */
-export type Core = Pick<RaftCore, "state" | "start" | "step" | "deadline" | "applicable">;
-
-type Done<T> = (error: Error | undefined, value: T) => void;
-export interface Applied {
-  readonly index: number;
-  readonly result: unknown;
-}
-
-interface Waiting extends Proposal {
-  readonly until: number;
-  readonly done: Done<Applied>;
-}
+import { NoAnswerError } from "./transport-contract.ts";
 
 interface Batch {
   readonly ops: StoreOp[];
@@ -89,7 +39,6 @@ interface Batch {
 /** First wait before the stores are opened again after a failed write, doubled up to the second. */
 const REOPEN_MS_MIN = 500;
 const REOPEN_MS_MAX = 30_000;
-const APPLY_BATCH_MAX = 256;
 
 export class RaftDriver {
   readonly #options: DriverOptions;
@@ -105,18 +54,7 @@ export class RaftDriver {
   #writing: Batch | undefined;
   #durableTerm = 0;
 
-  #queue: Waiting[] = [];
-  #queueBytes = 0;
   #pumpPlanned = false;
-  #offered: readonly Waiting[] = [];
-  readonly #inflight = new Map<number, { readonly term: number; readonly done: Done<Applied> }>();
-
-  #fsmIndex = 0;
-  #fsmTerm = 0;
-  #fsmLocked = false;
-  #fsmWaiters: (() => void)[] = [];
-  #applying = false;
-  #readWaiters: { readonly index: number; readonly done: Done<void> }[] = [];
 
   #nextId = 1;
   readonly #requests = new Map<number, HeldRequest>();
@@ -130,17 +68,40 @@ export class RaftDriver {
 
   #timer: Timer | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
-  #sweepTimer: Timer | undefined;
   /** Async work under way: the simulator lets promises settle while there is some. */
   busy = 0;
 
+  readonly #proposals: Proposals;
+  readonly #applier: Applier;
   readonly #snapshots: SnapshotWork;
 
   constructor(options: DriverOptions, ports: DriverPorts) {
     this.#options = options;
     this.#ports = ports;
     this.#log = ports.log;
+    this.#proposals = new Proposals(ports.clock);
+    this.#applier = new Applier(this.#applierHost());
     this.#snapshots = new SnapshotWork(this.#host());
+  }
+
+  #applierHost(): ApplierHost {
+    const driver = this;
+    return {
+      ports: this.#ports,
+      get core() {
+        return driver.#core;
+      },
+      get generation() {
+        return driver.#generation;
+      },
+      get stopped() {
+        return driver.#stopped;
+      },
+      onApplied: (entry, result) => this.#proposals.onApplied(entry, result),
+      settleApplied: () => this.#tellApplied(),
+      resume: () => this.#continue(),
+      storageFailed: (error) => this.#storageFailed(error),
+    };
   }
 
   /** What the work on snapshots may see and do. */
@@ -160,10 +121,10 @@ export class RaftDriver {
         return driver.#stopped;
       },
       get fsmIndex() {
-        return driver.#fsmIndex;
+        return driver.#applier.index;
       },
       get fsmTerm() {
-        return driver.#fsmTerm;
+        return driver.#applier.term;
       },
       get busy() {
         return driver.busy;
@@ -171,16 +132,17 @@ export class RaftDriver {
       set busy(n) {
         driver.busy = n;
       },
-      fsmHolds: (index, term) => {
-        this.#fsmIndex = index;
-        this.#fsmTerm = term;
+      fsmHolds: (index, term) => this.#applier.holds(index, term),
+      fsmFree: () => this.#applier.free(),
+      withFsm: (work) => this.#applier.withFsm(work),
+      settleApplied: () => {
+        this.#tellApplied();
+        this.#applier.letReadsGo();
       },
-      fsmFree: async () => {
-        while (this.#fsmLocked) await new Promise<void>((resolve) => this.#fsmWaiters.push(resolve));
+      abortProposals: (through, text) => {
+        if (through === Number.POSITIVE_INFINITY) this.#proposals.refuseQueue(text);
+        this.#proposals.abort(0, through, text);
       },
-      withFsm: (work) => this.#withFsm(work),
-      settleApplied: () => this.#settleApplied(),
-      abortProposals: (through, text) => this.#abortProposals(through, text),
       refusal: () => this.#refusal(),
       step: (event) => this.#step(event),
     };
@@ -203,10 +165,10 @@ export class RaftDriver {
     return this.#fault;
   }
   get appliedIndex(): number {
-    return this.#fsmIndex;
+    return this.#applier.index;
   }
   get queued(): number {
-    return this.#queue.length;
+    return this.#proposals.queued;
   }
 
   /** Opens the stores, restores the state machine, begins as follower. */
@@ -217,8 +179,7 @@ export class RaftDriver {
       const stored = await openStore(store);
       const meta = await restoreNewest(snapshots, fsm, this.#log, stored);
       const recovered = await reconcileStores(store, stored, meta, this.#log);
-      this.#fsmIndex = recovered.applied;
-      this.#fsmTerm = meta?.term ?? 0;
+      this.#applier.holds(recovered.applied, meta?.term ?? 0);
       this.#begin(recovered);
     } catch (error) {
       await new Promise<void>((resolve) => store.close(() => resolve()));
@@ -245,14 +206,11 @@ export class RaftDriver {
   propose(item: Proposal, timeoutMs: number, done: Done<Applied>): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) return done(raftError(refusal), undefined as never);
-    if (this.#queue.length >= PROPOSALS_QUEUED_MAX || this.#queueBytes > PROPOSALS_QUEUED_BYTES_MAX) {
+    if (!this.#proposals.add(item, timeoutMs, done)) {
       this.#ports.metrics.count("raft.apply.refused");
       return done(raftError(RAFT_ERROR.enqueueTimeout), undefined as never);
     }
-    const until = timeoutMs > 0 ? this.#ports.clock.now() + timeoutMs : Number.POSITIVE_INFINITY;
-    this.#queue.push({ ...item, until, done });
-    this.#queueBytes += item.data.length;
-    if (this.#writing !== undefined && timeoutMs > 0) this.#sweepLater();
+    if (this.#writing !== undefined && timeoutMs > 0) this.#proposals.sweepLater();
     this.#planPump();
   }
 
@@ -304,7 +262,7 @@ export class RaftDriver {
       s !== undefined &&
       !this.#stopped &&
       s.lead?.restoring === false &&
-      this.#fsmIndex >= s.commit &&
+      this.#applier.index >= s.commit &&
       holdsLease(s, this.#ports.clock.now())
     );
   }
@@ -359,8 +317,8 @@ export class RaftDriver {
   }
 
   #continue(): void {
-    this.#apply();
-    if (this.#queue.length > 0 && this.#writing === undefined) this.#planPump();
+    this.#applier.apply();
+    if (this.#proposals.queued > 0 && this.#writing === undefined) this.#planPump();
     else this.#flush();
     this.#arm();
   }
@@ -380,37 +338,18 @@ export class RaftDriver {
     const core = this.#core;
     if (core === undefined || this.#writing !== undefined) return;
     const s = core.state;
-    if (this.#queue.length > 0 && s.role === "leader" && s.log.last - s.commit < UNCOMMITTED_ENTRIES_MAX) {
-      const now = this.#ports.clock.now();
-      const batch = this.#queue.splice(0, BATCH_ENTRIES_MAX);
-      for (const w of batch) this.#queueBytes -= w.data.length;
-      const items = batch.filter((w) => w.until > now);
-      for (const w of batch)
-        if (w.until <= now) w.done(raftError(RAFT_ERROR.enqueueTimeout), undefined as never);
-      if (items.length > 0) {
-        this.#offered = items;
-        this.#take(core.step({ kind: "propose", items }, now));
-      }
+    if (
+      this.#proposals.queued > 0 &&
+      s.role === "leader" &&
+      s.log.last - s.commit < UNCOMMITTED_ENTRIES_MAX
+    ) {
+      const items = this.#proposals.offer();
+      if (items.length > 0) this.#take(core.step({ kind: "propose", items }, this.#ports.clock.now()));
     }
     this.#flush();
-    this.#apply();
+    this.#applier.apply();
     this.#arm();
-    if (this.#queue.length > 0) this.#sweepLater();
-  }
-
-  /** Proposals that wait behind a slow disk time out. */
-  #sweepLater(): void {
-    this.#sweepTimer ??= this.#ports.clock.timer(500, () => {
-      this.#sweepTimer = undefined;
-      const now = this.#ports.clock.now();
-      const late = this.#queue.filter((w) => w.until <= now);
-      this.#queue = this.#queue.filter((w) => w.until > now);
-      for (const w of late) {
-        this.#queueBytes -= w.data.length;
-        w.done(raftError(RAFT_ERROR.enqueueTimeout), undefined as never);
-      }
-      if (this.#queue.length > 0) this.#sweepLater();
-    });
+    if (this.#proposals.queued > 0) this.#proposals.sweepLater();
   }
 
   #flush(): void {
@@ -472,17 +411,9 @@ export class RaftDriver {
       case "role":
         return this.#onRole(effect);
       case "accepted":
-        this.#offered.forEach((w, i) => {
-          this.#inflight.set(effect.firstIndex + i, { term: effect.term, done: w.done });
-        });
-        this.#offered = [];
-        return;
-      case "refused": {
-        const refused = this.#offered;
-        this.#offered = [];
-        for (const w of refused) w.done(raftError(effect.error), undefined as never);
-        return;
-      }
+        return this.#proposals.onAccepted(effect.firstIndex, effect.term);
+      case "refused":
+        return this.#proposals.onRefused(effect.error);
       case "verified":
         return this.#onVerified(effect);
       case "changed": {
@@ -561,31 +492,11 @@ export class RaftDriver {
   #onRole(effect: Extract<Effect, { kind: "role" }>): void {
     const s = this.#core?.state;
     if (effect.role !== "leader" && s !== undefined) {
-      for (const [index, p] of [...this.#inflight])
-        if (index > s.commit) {
-          this.#inflight.delete(index);
-          p.done(raftError(RAFT_ERROR.leadershipLost), undefined as never);
-        }
-      this.#refuseQueue(RAFT_ERROR.notLeader);
+      this.#proposals.abort(s.commit, Number.POSITIVE_INFINITY, RAFT_ERROR.leadershipLost);
+      this.#proposals.refuseQueue(RAFT_ERROR.notLeader);
     }
     this.#ports.metrics.count(`raft.state.${effect.role}`);
     for (const handler of [...this.#roleHandlers]) handler({ role: effect.role, leader: effect.leader });
-  }
-
-  #refuseQueue(text: string): void {
-    const waiting = this.#queue;
-    this.#queue = [];
-    this.#queueBytes = 0;
-    for (const w of waiting) w.done(raftError(text), undefined as never);
-  }
-
-  #abortProposals(through: number, text: string): void {
-    if (through === Number.POSITIVE_INFINITY) this.#refuseQueue(text);
-    for (const [index, p] of [...this.#inflight])
-      if (index <= through) {
-        this.#inflight.delete(index);
-        p.done(raftError(text), undefined as never);
-      }
   }
 
   #onVerified({ id, index, error }: Extract<Effect, { kind: "verified" }>): void {
@@ -593,8 +504,7 @@ export class RaftDriver {
     this.#verifies.delete(id);
     if (done === undefined) return;
     if (error !== undefined) return done(raftError(error));
-    if (this.#fsmIndex >= index) return done(undefined);
-    this.#readWaiters.push({ index, done });
+    this.#applier.whenApplied(index, done);
   }
 
   #readEntries({ to, epoch, from, through }: Extract<Effect, { kind: "read-entries" }>): void {
@@ -607,90 +517,10 @@ export class RaftDriver {
     });
   }
 
-  // --- applying ---
-
-  #apply(): void {
-    const core = this.#core;
-    if (core === undefined || this.#applying || this.#fsmLocked || this.#stopped) return;
-    const started = this.#ports.clock.now();
-    const before = this.#fsmIndex;
-    this.#applying = true;
-    if (before < core.applicable) this.#ports.metrics.sample("raft.commitNumLogs", core.applicable - before);
-    while (this.#fsmIndex < core.applicable) {
-      const count = Math.min(APPLY_BATCH_MAX, core.applicable - this.#fsmIndex);
-      const entries = core.state.log.slice(this.#fsmIndex + 1, count, APPEND_BYTES_MAX);
-      if (entries === undefined) {
-        this.#applyFromStore(core);
-        break;
-      }
-      this.#applyEntries(entries);
-      if (this.#ports.clock.now() - started < SLICE_MS) continue;
-      const generation = this.#generation;
-      this.#ports.defer(() => {
-        if (generation !== this.#generation) return;
-        this.#applying = false;
-        this.#continue();
-      });
-      break;
-    }
-    if (this.#fsmIndex >= core.applicable) this.#applying = false;
-    if (this.#fsmIndex > before) this.#settleApplied();
-  }
-
-  /** The cache has let go of the entries: the log of a restarted server, for instance. */
-  #applyFromStore(core: Core): void {
-    const generation = this.#generation;
-    this.#ports.store.read(this.#fsmIndex + 1, core.applicable, APPEND_BYTES_MAX, (error, entries) => {
-      if (generation !== this.#generation) return;
-      this.#applying = false;
-      if (error !== undefined || entries.length === 0)
-        return this.#storageFailed(
-          error ?? new RaftStorageError("log", "a committed entry is missing", { index: this.#fsmIndex + 1 }),
-        );
-      // Meanwhile a snapshot may have taken the state further.
-      if (!this.#fsmLocked && entries[0]!.index === this.#fsmIndex + 1) {
-        this.#applyEntries(entries);
-        this.#settleApplied();
-      }
-      this.#continue();
-    });
-  }
-
-  #applyEntries(entries: readonly LogEntry[]): void {
-    const { fsm } = this.#ports;
-    for (const entry of entries) {
-      const result = entry.type === LOG_TYPE.command ? fsm.apply(entry) : undefined;
-      this.#fsmIndex = entry.index;
-      this.#fsmTerm = entry.term;
-      const waiting = this.#inflight.get(entry.index);
-      if (waiting === undefined) continue;
-      this.#inflight.delete(entry.index);
-      if (waiting.term === entry.term) waiting.done(undefined, { index: entry.index, result });
-      else waiting.done(raftError(RAFT_ERROR.leadershipLost), undefined as never);
-    }
-  }
-
-  #settleApplied(): void {
+  #tellApplied(): void {
     const core = this.#core;
     if (core === undefined) return;
-    this.#take(core.step({ kind: "applied", index: this.#fsmIndex }, this.#ports.clock.now()));
-    if (this.#readWaiters.length === 0) return;
-    const ready = this.#readWaiters.filter((w) => w.index <= this.#fsmIndex);
-    this.#readWaiters = this.#readWaiters.filter((w) => w.index > this.#fsmIndex);
-    for (const w of ready) w.done(undefined);
-  }
-
-  /** Runs `work` while no entry is applied. */
-  async #withFsm<T>(work: () => Promise<T>): Promise<T> {
-    while (this.#fsmLocked) await new Promise<void>((resolve) => this.#fsmWaiters.push(resolve));
-    this.#fsmLocked = true;
-    try {
-      return await work();
-    } finally {
-      this.#fsmLocked = false;
-      for (const wake of this.#fsmWaiters.splice(0)) wake();
-      this.#continue();
-    }
+    this.#take(core.step({ kind: "applied", index: this.#applier.index }, this.#ports.clock.now()));
   }
 
   // --- trouble and end ---
@@ -716,12 +546,11 @@ export class RaftDriver {
     this.#pending = undefined;
     this.#writing = undefined;
     this.#pumpPlanned = false;
-    this.#applying = false;
     this.#timer?.cancel();
     this.#timer = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
     const error = raftError(text);
-    this.#refuseQueue(text);
+    this.#proposals.refuseQueue(text);
     const fail = <K, T>(map: Map<K, Done<T>>): void => {
       const all = [...map.values()];
       map.clear();
@@ -729,9 +558,8 @@ export class RaftDriver {
     };
     fail(this.#verifies);
     fail(this.#changes);
-    for (const p of [...this.#inflight.values()]) p.done(error, undefined as never);
-    this.#inflight.clear();
-    for (const w of this.#readWaiters.splice(0)) w.done(error);
+    this.#proposals.abort(0, Number.POSITIVE_INFINITY, text);
+    this.#applier.drop(error);
     for (const r of [...this.#requests.values()]) void drain(r.body).then(() => r.reply(error));
     this.#requests.clear();
     this.#bootstrapDone?.(error);
@@ -760,16 +588,15 @@ export class RaftDriver {
     const recovered = await reconcileStores(store, stored, metas[0], this.#log);
     if (this.#stopped) return;
     // The state machine kept what was applied: that was committed and durable.
-    const held = this.#fsmIndex;
-    if (held < recovered.applied) await this.#withFsm(() => this.#restoreTo(metas[0]!));
+    if (this.#applier.index < recovered.applied)
+      await this.#applier.withFsm(() => this.#restoreTo(metas[0]!));
     this.#fault = undefined;
-    this.#begin({ ...recovered, applied: this.#fsmIndex });
+    this.#begin({ ...recovered, applied: this.#applier.index });
   }
 
   async #restoreTo(meta: SnapshotMeta): Promise<void> {
     await this.#ports.fsm.restore((await this.#ports.snapshots.open(meta.id)).stream);
-    this.#fsmIndex = meta.index;
-    this.#fsmTerm = meta.term;
+    this.#applier.holds(meta.index, meta.term);
   }
 
   /** Ends at once: what was not written is not acknowledged. */
@@ -777,7 +604,7 @@ export class RaftDriver {
     if (this.#stopped) return;
     this.#stopped = true;
     const snapshotsEnded = this.#snapshots.stop();
-    this.#sweepTimer?.cancel();
+    this.#proposals.stopSweeping();
     this.#drop(RAFT_ERROR.shutdown);
     this.#ports.transport.close();
     await snapshotsEnded;

@@ -53,8 +53,12 @@ export const SNAPSHOT_BYTES_MAX = 64 * 2 ** 30;
 export const SNAPSHOT_META_BYTES_MAX = 4 << 20;
 /** Bytes of state collected before a write to disk or network. */
 export const SNAPSHOT_CHUNK_BYTES = 256 << 10;
+/** Snapshot bytes written between two syncs of its file: a single sync of all of it holds up the log's for a second. */
+export const SNAPSHOT_SYNC_BYTES = 1 << 20;
 /** Longest stretch of work before other events get their turn. */
 export const SLICE_MS = 8;
+/** The same for writing a snapshot, which is in nobody's way when it takes longer. */
+export const SNAPSHOT_SLICE_MS = 3;
 /** RPC answer awaited for; 10 s more for each of {@link INSTALL_BYTES_PER_TIMEOUT} of a snapshot. Source: Consul 1.8.7. */
 export const RPC_TIMEOUT_MS = 10_000;
 export const INSTALL_BYTES_PER_TIMEOUT = 262_144;

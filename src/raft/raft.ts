@@ -19,10 +19,11 @@ import {
   SUFFRAGE,
 } from "./contract.ts";
 import type { ConfigurationChange, Effect } from "./core/messages.ts";
-import { type Applied, RaftDriver } from "./driver.ts";
+import { RaftDriver } from "./driver.ts";
 import { RAFT_ERROR, raftError } from "./errors.ts";
 import { COMMAND_BYTES_MAX, CONNECTIONS_MAX } from "./limits.ts";
 import { type LogStore, MemoryLogStore } from "./log-store.ts";
+import type { Applied } from "./proposals.ts";
 import { RaftConnection } from "./raft-connection.ts";
 import { openStore, PEERS_FILE, readPeersFile, recoverCluster, refuseForeignLog } from "./recovery.ts";
 import { FileSnapshotStore, MemorySnapshotStore, type SnapshotStore } from "./snapshot-store.ts";

@@ -8,7 +8,7 @@ import { syncFolder } from "../ports/disk.ts";
 import type { SnapshotMeta } from "./contract.ts";
 import { Crc64 } from "./crc64.ts";
 import { RaftStorageError } from "./errors.ts";
-import { SNAPSHOT_CHUNK_BYTES, SNAPSHOTS_KEPT } from "./limits.ts";
+import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_SYNC_BYTES, SNAPSHOTS_KEPT } from "./limits.ts";
 import { decodeMeta, encodeMeta } from "./snapshot-meta.ts";
 
 export type SnapshotHead = Omit<SnapshotMeta, "id" | "size">;
@@ -54,6 +54,7 @@ export class FileSnapshotStore implements SnapshotStore {
     const file = await open(join(temporary, "state.bin"), "wx", 0o600);
     const crc = new Crc64();
     let size = 0;
+    let unsynced = 0;
     let pending: Uint8Array[] = [];
     let pendingBytes = 0;
     const flush = async (): Promise<void> => {
@@ -64,6 +65,10 @@ export class FileSnapshotStore implements SnapshotStore {
       crc.update(chunk);
       size += chunk.length;
       await file.write(chunk);
+      unsynced += chunk.length;
+      if (unsynced < SNAPSHOT_SYNC_BYTES) return;
+      unsynced = 0;
+      await file.datasync();
     };
     let ended = false;
     return {

@@ -5,7 +5,7 @@
 import type { Timer } from "../ports/clock.ts";
 import { RaftError, type RaftServer, type SnapshotMeta } from "./contract.ts";
 import type { CoreEvent, Effect, InstalledMeta, InstallRequest, RaftResponse } from "./core/messages.ts";
-import type { Core, DriverOptions, DriverPorts } from "./driver.ts";
+import type { Core, DriverOptions, DriverPorts } from "./driver-ports.ts";
 import { RAFT_ERROR, RaftStorageError, raftError } from "./errors.ts";
 import { writeState } from "./snapshot-writer.ts";
 

@@ -1,5 +1,5 @@
 /** Streams a frozen state into a sink in bounded steps, so that the agent keeps answering meanwhile. */
-import { SLICE_MS, SNAPSHOT_CHUNK_BYTES } from "./limits.ts";
+import { SNAPSHOT_CHUNK_BYTES, SNAPSHOT_SLICE_MS } from "./limits.ts";
 import type { SnapshotSink } from "./snapshot-store.ts";
 
 export interface Turns {
@@ -31,7 +31,7 @@ export async function writeState(
   for (const chunk of state) {
     chunks.push(chunk);
     bytes += chunk.length;
-    const late = turns.now() - started >= SLICE_MS;
+    const late = turns.now() - started >= SNAPSHOT_SLICE_MS;
     if (bytes < SNAPSHOT_CHUNK_BYTES && !late) continue;
     await flush();
     if (!late) continue;

@@ -15,8 +15,8 @@ export const LOCK_DELAY_MS_MAX = 60_000;
 /** Lock delays held before expired ones are swept out, in entries. */
 export const LOCK_DELAYS_SWEEP = 1024;
 
-/** Bytes of a state stream's chunk. */
-export const STREAM_CHUNK_BYTES = 64 * 1024;
+/** Bytes of a state stream's chunk: some 200 keys, well below a millisecond, after which its writer may let others go first. */
+export const STREAM_CHUNK_BYTES = 16 * 1024;
 
 /** Bytes of one record in a state stream. A KV value is at most 512 KiB by HTTP; catalogs stay far below. */
 export const STREAM_RECORD_BYTES_MAX = 64 * 1024 * 1024;
