@@ -54,7 +54,8 @@ export function normalText(text: string, names: Names = new Names()): string {
       // Go names the name server that it asked.
       .replace(/lookup (\S*) on [\d.]+:53/g, "lookup $1")
       .replace(/current modify index \d+/g, "current modify index <index>")
-      .replace(/read udp \S+->\S+: /g, "")
+      .replace(/^((?:Create|Modify)Index +)\d+$/gm, "$1<index>")
+    .replace(/read udp \S+->\S+: /g, "")
   );
 }
 

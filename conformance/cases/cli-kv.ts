@@ -21,6 +21,8 @@ export const cliKv = family("cli-kv", [
   cli("kv put -cas -modify-index=0 cli/a 2"),
   cli("kv put -cas -modify-index=0 cli/created 2"),
   cli("kv put -cas -modify-index=123 cli/a 2"),
+  cli("kv delete cli/b64bad", { view: "none" }),
+  cli("kv delete cli/created", { view: "none" }),
   cli("kv put -acquire cli/lock x"),
   cli("kv put -release cli/lock x"),
   cli("kv put -acquire -session=zz cli/lock x"),

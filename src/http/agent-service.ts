@@ -157,13 +157,7 @@ async function updateCheck(c: Call): Promise<Answer> {
   const { Status, Output } = await c.decode(CheckUpdateBody, DECODE_FAILED);
   if (!["passing", "warning", "critical"].includes(Status))
     throw plainBadRequest(`Invalid check status: '${Status}'`);
-  const kept = Buffer.from(Output, "utf8");
-  const max = c.agent.config.checkOutputMaxSize;
-  const output =
-    kept.length > max
-      ? `${kept.subarray(0, max).toString("utf8")} ... (captured ${max} of ${kept.length} bytes)`
-      : Output;
-  c.agent.local.updateTtlCheck(c.rest, Status, output);
+  c.agent.local.updateTtlCheck(c.rest, Status, Output);
   return undefined;
 }
 

@@ -684,3 +684,12 @@ test("100-continue: a body that is too large is refused before it is sent", asyn
     /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK[\s\S]*true$/,
   );
 });
+
+test("a long output of a check is cut once, and says what it was cut from", async () => {
+  const body = JSON.stringify({ ID: "long", Name: "long", TTL: "1h" });
+  assert.equal((await send(IP, "PUT", "/v1/agent/check/register", body)).status, 200);
+  const update = JSON.stringify({ Status: "passing", Output: "y".repeat(5_000) });
+  assert.equal((await send(IP, "PUT", "/v1/agent/check/update/long", update)).status, 200);
+  const { body: text } = await send(IP, "GET", "/v1/agent/checks?filter=CheckID==long");
+  assert.match(text, /y \.\.\. \(captured 4096 of 5000 bytes\)"/);
+});
