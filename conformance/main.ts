@@ -83,6 +83,44 @@ function show(r: Result): void {
   console.log(r.theirs === undefined ? `  not recorded\n  > ${r.ours}` : sideBySide(r.theirs, r.ours));
 }
 
+interface FamilyCount {
+  readonly cases: number;
+  readonly same: number;
+  readonly explained: number;
+  readonly unexplained: number;
+}
+interface ResultsFile {
+  readonly original: string;
+  readonly families: Readonly<Record<string, FamilyCount>>;
+  readonly differences: readonly { readonly id: string; readonly reason: string | null }[];
+}
+
+/** This run's results in place of the earlier ones of the families that were played whole. */
+function mergedResults(before: ResultsFile | undefined): ResultsFile {
+  const counts: Record<string, FamilyCount> = {};
+  const differences: { readonly id: string; readonly reason: string | null }[] = [];
+  for (const f of families) {
+    const played = results.filter((r) => r.family === f.name);
+    const earlier = before?.families[f.name];
+    if (played.length < f.cases.length) {
+      if (earlier === undefined) continue;
+      counts[f.name] = earlier;
+      differences.push(...(before?.differences ?? []).filter((d) => d.id.startsWith(`${f.name}/`)));
+      continue;
+    }
+    const other = played.filter(differs);
+    const explained = other.filter((r) => reasonOf(r) !== undefined).length;
+    counts[f.name] = {
+      cases: played.length,
+      same: played.length - other.length,
+      explained,
+      unexplained: other.length - explained,
+    };
+    differences.push(...other.map((r) => ({ id: r.id, reason: reasonOf(r) ?? null })));
+  }
+  return { original: "Consul 1.8.7", families: counts, differences };
+}
+
 const started = performance.now();
 const names: readonly ProgramName[] = against === "both" ? PROGRAMS : [against as ProgramName];
 const worlds = names.map((name) => new World(name));
@@ -104,7 +142,7 @@ try {
       `${f.name}: ${same} of ${played.length} the same (${((performance.now() - from) / 1000).toFixed(1)} s)`,
     );
     for (const r of played.filter(differs)) show(r);
-    if (values.record && against !== "tribune" && positionals.length === 0)
+    if (values.record && against !== "tribune" && played.length === f.cases.length)
       writeRecording(f.name, new Map(played.map((r) => [r.id, against === "both" ? r.theirs! : r.ours])));
   }
 } catch (e) {
@@ -133,29 +171,8 @@ console.log(
   `\n${count.cases} cases: ${count.same} the same, ${count.explained} differ for a reason in docs/DIVERGENCE.md, ${count.unexplained} differ without one (${((performance.now() - started) / 1000).toFixed(0)} s)`,
 );
 if (values["write-results"]) {
-  const byFamily = Object.fromEntries(
-    families.map((f) => {
-      const of = (list: readonly Result[]): number => list.filter((r) => r.family === f.name).length;
-      return [
-        f.name,
-        {
-          cases: of(results),
-          same: of(results) - of(other),
-          explained: of(explained),
-          unexplained: of(open),
-        },
-      ];
-    }),
-  );
-  const file = {
-    original: "Consul 1.8.7",
-    ...count,
-    families: byFamily,
-    differences: other.map((r) => ({
-      id: r.id,
-      reason: reasonOf(r) ?? null,
-    })),
-  };
-  writeFileSync(new URL("results.json", import.meta.url), `${JSON.stringify(file, null, 2)}\n`);
+  const at = new URL("results.json", import.meta.url);
+  const before = existsSync(at) ? (JSON.parse(readFileSync(at, "utf8")) as ResultsFile) : undefined;
+  writeFileSync(at, `${JSON.stringify(mergedResults(before), null, 2)}\n`);
 }
 process.exit(open.length > 0 || unused.length > 0 ? 1 : 0);

@@ -55,7 +55,7 @@ export function normalText(text: string, names: Names = new Names()): string {
       .replace(/lookup (\S*) on [\d.]+:53/g, "lookup $1")
       .replace(/current modify index \d+/g, "current modify index <index>")
       .replace(/^((?:Create|Modify)Index +)\d+$/gm, "$1<index>")
-    .replace(/read udp \S+->\S+: /g, "")
+      .replace(/read udp \S+->\S+: /g, "")
   );
 }
 

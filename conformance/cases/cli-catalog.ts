@@ -10,7 +10,7 @@ const hcl = `service {
 
 export const cliCatalog = family("cli-catalog", [
   cli("catalog", { view: "status" }),
-  cli("catalog datacenters"),
+  cli("catalog datacenters", { view: "sorted" }),
   cli("catalog datacenters x"),
   cli("catalog nodes"),
   cli("catalog nodes -detailed"),
