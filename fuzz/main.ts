@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import { AgentProcess } from "../e2e/lib/agent-process.ts";
 import { seededRandom } from "../src/ports/random.ts";
 import { mutate, noise, recordedMessages } from "./mutate.ts";
+import { hostileRaftRequest } from "./raft-messages.ts";
 
 const { values } = parseArgs({
   options: {
@@ -79,10 +80,12 @@ interface Target {
   /** First byte that opens a connection kind; sent in front half of the time. */
   readonly prefixes: readonly number[];
 }
+const RAFT = "8300 raft";
 const rpcPrefixes = [0x00, 0x01, 0x04, 0x05, 0x03, 0x07];
 const dnsTcp = DNS_SEEDS.map((d) => Buffer.concat([Buffer.from([d.length >> 8, d.length & 0xff]), d]));
 const targets: readonly Target[] = [
   { name: "8300 tcp", port: 8300, kind: "tcp", seeds: messages, prefixes: rpcPrefixes },
+  { name: RAFT, port: 8300, kind: "tcp", seeds: [], prefixes: [] },
   { name: "8301 udp", port: 8301, kind: "udp", seeds: messages, prefixes: [] },
   { name: "8301 tcp", port: 8301, kind: "tcp", seeds: messages, prefixes: [] },
   { name: "8302 udp", port: 8302, kind: "udp", seeds: messages, prefixes: [] },
@@ -94,7 +97,14 @@ const targets: readonly Target[] = [
 ];
 const sent = new Map(targets.map((t) => [t.name, 0]));
 
+/** Behind the byte that opens a raft connection; some as they are, some broken on top. */
+function hostileRaft(): Buffer {
+  const request = hostileRaftRequest(random, [`${SERVER}:8300`, `${CLIENT}:8300`, "127.0.0.13:8300"]);
+  return Buffer.concat([Buffer.from([0x01]), random.int(4) === 0 ? mutate(random, request) : request]);
+}
+
 function hostile(target: Target): Buffer {
+  if (target.name === RAFT) return hostileRaft();
   const seed = target.seeds[random.int(target.seeds.length)]!;
   // One in eight is the recorded message as it is: it must be handled, not only survived.
   const body = random.int(4) === 0 ? noise(random) : random.int(8) === 0 ? seed : mutate(random, seed);
