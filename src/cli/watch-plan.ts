@@ -105,7 +105,8 @@ async function* readings(
       const list = JSON.parse(json === "" ? "[]" : json) as readonly { readonly ID: string }[];
       const fresh = list.filter((e) => !lastEvents.has(e.ID));
       lastEvents = new Set(list.map((e) => e.ID));
-      if (fresh.length === 0) continue;
+      // The first look is told whatever it shows (observed).
+      if (fresh.length === 0 && before !== undefined) continue;
       json = JSON.stringify(fresh);
     } else if (json === before) continue;
     before = json;
@@ -129,8 +130,8 @@ async function read(
     signal: options.signal,
   });
   const text = reply.body.toString("utf8").trim();
-  if (reply.statusCode === 404 && type.startsWith("key"))
-    return queryReply(reply.headers, single ? "null" : "[]");
+  // Nothing there is null, for a prefix as well (observed).
+  if (reply.statusCode === 404 && type.startsWith("key")) return queryReply(reply.headers, "null");
   if (reply.statusCode !== 200) throw new UnexpectedResponseError(reply.statusCode, text);
   return queryReply(reply.headers, single ? firstOf(text) : text);
 }
