@@ -3,8 +3,10 @@ import {
   type CheckServiceNode,
   DatacenterIndexedCheckServiceNodes,
   DCSpecificRequest,
+  HealthCheck,
   type IndexedNodeDump,
   NodeInfo,
+  NodeService,
   NodeSpecificRequest,
   type ServiceInfo,
   ServiceSpecificRequest,
@@ -16,12 +18,12 @@ import { byteOrder, field, int, list, ptr, str, struct } from "../wire/schema.ts
 import type { Call } from "./call.ts";
 import { badRequest, plainBadRequest } from "./errors.ts";
 import { type Answer, type Reply, route } from "./routes.ts";
-import { HealthCheckView, NodeServiceView, shownList } from "./views.ts";
+import { shownList } from "./views.ts";
 
 const NodeInfoJson = struct("NodeInfo", {
   ...NodeInfo.fields,
-  Services: shownList(ptr(NodeServiceView)),
-  Checks: shownList(ptr(HealthCheckView)),
+  Services: shownList(ptr(NodeService)),
+  Checks: shownList(ptr(HealthCheck)),
 });
 const NodesJson = shownList(ptr(NodeInfoJson));
 const NOT_FOUND: Reply = { status: 404 };

@@ -62,8 +62,9 @@ export function checkTypeText(d: CheckDefinition): string {
 
 /** What is wrong with the definition, in the original's words; undefined when nothing is. */
 export function checkDefinitionError(d: CheckDefinition): string | undefined {
+  // A container without a command to run in it is no check (observed in Consul 1.8.7).
   const timed =
-    isScriptCheck(d) ||
+    hasCommand(d) ||
     d.HTTP !== "" ||
     d.TCP !== "" ||
     d.GRPC !== "" ||
