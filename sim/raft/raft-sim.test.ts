@@ -24,8 +24,8 @@ for (const servers of [3, 5, 7])
 const KNOWN: Readonly<Record<string, readonly number[]>> = {
   "vote-twice": [3, 4, 13],
   "commit-old-term": [33, 68, 87],
-  "acknowledge-before-fsync": [1],
-  "skip-log-matching": [1],
+  "acknowledge-before-fsync": [24, 37, 75],
+  "skip-log-matching": [3, 4, 7],
   "read-without-lease": [1],
 };
 const SEARCH_MAX = 1500;

@@ -86,7 +86,9 @@ const TimeoutNowRequest = struct("TimeoutNowRequest", headerWithSender);
 const TimeoutNowResponse = struct("TimeoutNowResponse", header);
 
 const text = (b: Uint8Array | null): string =>
-  b === null ? "" : Buffer.from(b.buffer, b.byteOffset, b.byteLength).toString("utf8");
+  b === null
+    ? ""
+    : (b instanceof Buffer ? b : Buffer.from(b.buffer, b.byteOffset, b.byteLength)).toString("utf8");
 const raw = (s: string): Buffer | null => (s === "" ? null : Buffer.from(s));
 
 /** Who sends: goes into the header. */
@@ -95,11 +97,22 @@ export interface Sender {
   readonly address: string;
 }
 
-const headOf = (from: Sender): { ProtocolVersion: number; ID: Buffer | null; Addr: Buffer | null } => ({
-  ProtocolVersion: PROTOCOL_VERSION,
-  ID: raw(from.id),
-  Addr: raw(from.address),
-});
+interface Head {
+  readonly ProtocolVersion: number;
+  readonly ID: Buffer | null;
+  readonly Addr: Buffer | null;
+}
+
+/** A sender writes the same header into each of its messages. */
+const heads = new WeakMap<Sender, Head>();
+function headOf(from: Sender): Head {
+  let head = heads.get(from);
+  if (head === undefined) {
+    head = { ProtocolVersion: PROTOCOL_VERSION, ID: raw(from.id), Addr: raw(from.address) };
+    heads.set(from, head);
+  }
+  return head;
+}
 
 /** One log entry as the original stores and sends it. */
 export function encodeLogEntry(e: LogEntry): Buffer {
@@ -144,7 +157,7 @@ export function encodeRequest(request: RaftRequest, from: Sender): Buffer {
       AppendEntriesRequest.encode(w, {
         ...head,
         Term: request.term,
-        Leader: raw(request.leader),
+        Leader: request.leader === from.address ? head.Addr : raw(request.leader),
         PrevLogEntry: request.prevIndex,
         PrevLogTerm: request.prevTerm,
         Entries:

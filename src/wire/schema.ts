@@ -560,6 +560,12 @@ interface Slot {
   readonly omitempty: boolean;
 }
 
+/** Whether `buf` goes on with `want` at `pos`. For a dozen bytes a loop is several times faster than Buffer.compare. */
+function holdsAt(buf: Uint8Array, pos: number, want: Uint8Array): boolean {
+  for (let i = 0; i < want.length; i++) if (buf[pos + i] !== want[i]) return false;
+  return true;
+}
+
 /** Declares a struct. Wire keys are the field names, sorted by bytes; JSON keys keep the declaration's order. */
 export function struct<const F extends Fields>(name: string, fields: F): StructType<F> {
   type V = StructValue<F>;
@@ -628,11 +634,7 @@ export function struct<const F extends Fields>(name: string, fields: F): StructT
         const want = encodedKeys[expected];
         let at: number | undefined;
         // Keys of our own and of Go peers come sorted: compare with the next one before looking it up.
-        if (
-          want !== undefined &&
-          r.remaining >= want.length &&
-          r.buf.compare(want, 0, want.length, r.pos, r.pos + want.length) === 0
-        ) {
+        if (want !== undefined && r.remaining >= want.length && holdsAt(r.buf, r.pos, want)) {
           r.pos += want.length;
           at = expected;
         } else {
