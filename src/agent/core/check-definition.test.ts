@@ -93,3 +93,10 @@ test("a service check's record", () => {
   assert.equal(record.Type, "ttl");
   assert.equal(checkRecord(make({ Status: "passing" }), "s1", "x", undefined).Status, "passing");
 });
+
+test("a container without a command to run in it is no check", () => {
+  assert.equal(
+    checkDefinitionError(make({ DockerContainerID: "c", Interval: 10_000_000_000n })),
+    "TTL must be > 0 for TTL checks",
+  );
+});
