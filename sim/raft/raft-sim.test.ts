@@ -26,7 +26,7 @@ const KNOWN: Readonly<Record<string, readonly number[]>> = {
   "commit-old-term": [33, 68, 87],
   "acknowledge-before-fsync": [24, 37, 75],
   "skip-log-matching": [3, 4, 7],
-  "read-without-lease": [1],
+  "read-without-lease": [14, 18, 45],
 };
 const SEARCH_MAX = 1500;
 
