@@ -130,10 +130,16 @@ export class SimDisk {
       for (const batch of lie.batches.slice(0, kept)) this.commit(batch);
     }
     const honest = new Set(lie.snapshots);
-    if (this.#random.int(2) === 0) return;
+    const newest = this.snapshots[0];
+    if (newest === undefined || honest.has(newest) || this.#random.int(2) === 0) return;
     this.snapshots = this.snapshots.map((s) =>
       honest.has(s) ? s : { meta: s.meta, bytes: s.bytes.subarray(0, this.#random.int(s.bytes.length)) },
     );
+    // An older snapshot and the log may make up for a torn one. If not, the server does not start.
+    const sound = this.snapshots.find((s) => honest.has(s))?.meta.index ?? 0;
+    const first = this.entries[0]?.index ?? 0;
+    const last = this.entries.at(-1)?.index ?? 0;
+    if (first === 0 || first > sound + 1 || last < newest.meta.index) this.damaged = true;
   }
 }
 

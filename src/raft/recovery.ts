@@ -53,12 +53,15 @@ export async function restoreNewest(
   through: StoredLog,
 ): Promise<SnapshotMeta | undefined> {
   let fault: Error | undefined;
-  for (const candidate of await snapshots.list()) {
+  const all = await snapshots.list();
+  const newest = all[0]?.index ?? 0;
+  for (const candidate of all) {
     try {
       const { meta, stream } = await snapshots.open(candidate.id);
       await fsm.restore(stream);
       log.info(`Restored from snapshot ${meta.id}`);
-      if (fault !== undefined && through.first > meta.index + 1) throw fault;
+      // Between this snapshot and the newest one the log must have everything; an empty log has nothing.
+      if (fault !== undefined && (through.first > meta.index + 1 || through.last < newest)) throw fault;
       return meta;
     } catch (error) {
       log.error(`Failed to restore snapshot ${candidate.id}: ${(error as Error).message}`);
