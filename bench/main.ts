@@ -21,17 +21,17 @@ import type { Row, Sample, Scale } from "./row.ts";
 import { FAILOVER, PUT_THREE, RESTART, restart, START, threeServers } from "./rows/clusters.ts";
 import { dnsRows } from "./rows/dns.ts";
 import { commandRows, idleRows, loadedRows } from "./rows/process.ts";
-import { readRows } from "./rows/reads.ts";
+import { readRows, wideReadRows } from "./rows/reads.ts";
 import { LAST_REPLY, WAITER_MEMORY, waiting } from "./rows/waiting.ts";
 import { writeRows } from "./rows/writes.ts";
 
 const QUICK: Scale = {
   seconds: 1,
   warmUpSeconds: 0,
-  registrations: 500,
+  registrations: 300,
   idleSeconds: 1,
   commandRuns: 3,
-  waiters: 2_000,
+  waiters: 1_000,
   restartKeys: 0,
   restartInstances: 0,
 };
@@ -72,6 +72,7 @@ const rows: readonly Row[] = [
   ...readRows,
   ...dnsRows,
   ...writeRows,
+  ...wideReadRows,
   ...loadedRows,
 ].filter(wanted);
 

@@ -22,18 +22,22 @@ export function memoryMb(pid: number, field: "VmRSS" | "VmHWM" | "RssAnon"): num
   return Number(found[1]) / 1024;
 }
 
-/** Milliseconds of one look at whether processes are at rest, and how long to go on looking. */
+/** Milliseconds of one look at whether processes are at rest, how many quiet ones are rest, and how long to go on looking. */
 const REST_LOOK_MS = 100;
+/** More than one: on a busy machine a process that has much to do may not get to it for a while. */
+const REST_LOOKS = 3;
 const REST_WAIT_MS = 20_000;
 
 /** Waits until the processes use less than a tenth of a core: what a load left behind is not the next row's. */
 export async function atRest(pids: readonly number[]): Promise<void> {
   const used = (): number => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
   const end = performance.now() + REST_WAIT_MS;
+  let quiet = 0;
   for (let before = used(); performance.now() < end; ) {
     await sleep(REST_LOOK_MS);
     const now = used();
-    if (now - before <= REST_LOOK_MS * 100) return;
+    quiet = now - before <= REST_LOOK_MS * 100 ? quiet + 1 : 0;
+    if (quiet === REST_LOOKS) return;
     before = now;
   }
 }
