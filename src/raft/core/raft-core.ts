@@ -53,7 +53,7 @@ import {
   setLeader,
   takeOutput,
 } from "./state.ts";
-import { refusalOf } from "./strangers.ts";
+import { isAnother, refusalOf } from "./strangers.ts";
 
 /** What the stores held. */
 export interface Recovered {
@@ -226,6 +226,8 @@ export class RaftCore {
 
   #onResponse(from: string, request: RaftRequest, response: RaftResponse): void {
     const s = this.state;
+    const vote = response.kind === "vote-response" || response.kind === "pre-vote-response";
+    if (vote && isAnother(s, from, response.from)) return;
     if ("from" in response) learnPeer(s, from, response.from, response.kind === "pre-vote-response");
     if (request.kind === "append" && response.kind === "append-response")
       onAppendResponse(s, from, request, response);

@@ -92,8 +92,8 @@ function follower(from: string = "b"): RaftCore {
   return c;
 }
 
-/** Leader of term 6. */
-function leader(): RaftCore {
+/** Leader of term 6, if the vote of who answers for b counts. `voter`: the id in that answer's header. */
+function candidate(voter: string): RaftCore {
   const c = core();
   for (const id of ["b", "c"]) c.state.oldPeers.add(id);
   c.step({ kind: "tick" }, 5000);
@@ -112,10 +112,16 @@ function leader(): RaftCore {
         lastTerm: 1,
         leadershipTransfer: false,
       },
-      response: { kind: "vote-response", term: 6, granted: true, from: "" },
+      response: { kind: "vote-response", term: 6, granted: true, from: voter },
     },
     5000,
   );
+  return c;
+}
+
+/** Leader of term 6. */
+function leader(): RaftCore {
+  const c = candidate("");
   assert.equal(c.state.role, "leader");
   return c;
 }
@@ -191,4 +197,9 @@ test("what the protocol asks for still happens", () => {
   const voter = follower();
   hear(voter, vote(6, "c:8300", "c", true));
   assert.equal(voter.state.voteFor, "c:8300");
+});
+
+test("a vote counts for the server that gave it, not for the one that had its address before", () => {
+  assert.equal(candidate("b").state.role, "leader");
+  assert.equal(candidate("b-replaced").state.role, "candidate");
 });

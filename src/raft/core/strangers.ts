@@ -42,3 +42,14 @@ const isMember = (s: CoreState, address: string, id: string): boolean =>
 /** A leader that is known to write its id does not forget it in one message. */
 const isFromLeader = (s: CoreState, from: string): boolean =>
   s.leader !== undefined && (from === "" ? !s.preVoters.has(s.leader.id) : from === s.leader.id);
+
+/**
+ * Whether an answer to `peer` (the id that our configuration has) came from a server of another id, `from`, that has taken its address. Such a
+ * server, blank and without a configuration, grants any vote: counted as the old one's, it lets a server that slept through the change lead
+ * without what was committed meanwhile. Peers of 1.8.7 name no id, and protocol 2 uses the address as one: those are believed.
+ */
+export function isAnother(s: CoreState, peer: string, from: string): boolean {
+  if (from === "" || from === peer) return false;
+  const known = latestServers(s).find((x) => x.id === peer);
+  return known === undefined || known.id !== known.address;
+}
