@@ -71,6 +71,24 @@ async function insist(method: string, path: string, body?: string): Promise<stri
   }
 }
 
+/** Sends TimeoutNow to `target`, once a second, until `done`. */
+async function timeoutNowUntil(
+  transport: TcpRaftTransport,
+  target: Parameters<TcpRaftTransport["send"]>[0],
+  done: () => boolean,
+): Promise<void> {
+  const end = performance.now() + 30 * MS;
+  for (let next = 0; !done(); ) {
+    const now = performance.now();
+    if (now > end) throw new Error(`TimeoutNow to ${target.address}: no effect within 30 s`);
+    if (now >= next) {
+      transport.send(target, "control", { kind: "timeout-now", from: "" }, () => {});
+      next = now + MS;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 test("one quorum with a real Consul 1.8.7 server", { skip: missing, timeout: 120 * MS }, async () => {
   const root = mkdtempSync(join(tmpdir(), "tribune-interop-raft-"));
   const dataDir = join(root, "real");
@@ -78,7 +96,7 @@ test("one quorum with a real Consul 1.8.7 server", { skip: missing, timeout: 120
   writeFileSync(
     config,
     JSON.stringify({
-      performance: { raft_multiplier: 1 },
+      performance: { raft_multiplier: 3 },
       autopilot: { cleanup_dead_servers: false },
       disable_update_check: true,
     }),
@@ -104,9 +122,9 @@ test("one quorum with a real Consul 1.8.7 server", { skip: missing, timeout: 120
     );
     ours = await startServer(self, {
       dataDir: join(root, "ours"),
-      heartbeatTimeoutMs: 1000,
-      electionTimeoutMs: 1000,
-      leaderLeaseTimeoutMs: 500,
+      heartbeatTimeoutMs: 3000,
+      electionTimeoutMs: 3000,
+      leaderLeaseTimeoutMs: 1500,
     });
     const { node, fsm, lines } = ours;
     real = startConsul(dataDir, config, []);
@@ -122,15 +140,15 @@ test("one quorum with a real Consul 1.8.7 server", { skip: missing, timeout: 120
     await insist("PUT", "/v1/kv/together", "2");
     assert.equal(fsm.restores, 1, "caught up by the real server's snapshot");
     assert.equal(node.configuration.servers.length, 2);
-    assert.ok(node.lastContactMs !== undefined && node.lastContactMs < 1000);
+    assert.ok(node.lastContactMs !== undefined && node.lastContactMs < 3000);
 
-    // What a real leader does with TimeoutNow.
+    // What a real leader does with TimeoutNow. It would hold its log still meanwhile; this one writes on (its start is not
+    // over: autopilot, the catalog), and refuses us its vote as often as it has an entry more than we. Then it is asked again.
     const transport = new TcpRaftTransport(
       { id: "", address: "", heartbeatTimeoutMs: 1000 },
       { dial: dialRaft, clock: systemClock },
     );
-    transport.send(self, "control", { kind: "timeout-now", from: "" }, () => {});
-    await eventually("we lead", () => node.role === "leader", 10 * MS);
+    await timeoutNowUntil(transport, self, () => node.role === "leader");
     await node.barrier();
     const peers = JSON.parse(await insist("GET", "/v1/status/peers")) as string[];
     assert.deepEqual([...peers].sort(), [`${REAL}:8300`, `${OURS}:8300`]);
@@ -154,15 +172,15 @@ test("one quorum with a real Consul 1.8.7 server", { skip: missing, timeout: 120
       () => (node.followers[0]?.matchIndex ?? 0) === node.lastIndex,
     );
     assert.equal(node.followers[0]!.mode, "pipeline");
-    // It learns of the commit by the next append, at most 100 ms later.
+    // It learns of the commit by the next append, at most 300 ms later.
     let keys: string[] = [];
-    const end = performance.now() + 5 * MS;
+    const end = performance.now() + 30 * MS;
     while (keys.length < 200 && performance.now() < end)
       keys = JSON.parse(await insist("GET", "/v1/kv/ours/?keys&stale")) as string[];
     assert.equal(keys.length, 200);
 
     await node.transferLeadership();
-    await eventually("the real server leads again", () => node.leader?.id === realId, 10 * MS);
+    await eventually("the real server leads again", () => node.leader?.id === realId);
     await insist("PUT", "/v1/kv/again", "3");
     assert.equal(await insist("GET", "/v1/kv/ours/7?raw"), "v7");
     await eventually("we hold its entry", () => fsm.items.some((i) => i.includes("again")));

@@ -37,7 +37,7 @@ export class ListFsm implements Fsm {
 export async function eventually(
   what: string | (() => string),
   look: () => boolean,
-  withinMs: number = 10_000,
+  withinMs: number = 30_000,
 ): Promise<void> {
   const end = performance.now() + withinMs;
   while (!look()) {
