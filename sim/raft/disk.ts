@@ -6,7 +6,8 @@
 import { crc32 } from "node:zlib";
 import type { Random } from "../../src/ports/random.ts";
 import { encodeLogEntry } from "../../src/raft/codec.ts";
-import type { LogEntry, SnapshotMeta } from "../../src/raft/contract.ts";
+import { decodeConfiguration } from "../../src/raft/configuration-codec.ts";
+import type { LogEntry, RaftServer, SnapshotMeta } from "../../src/raft/contract.ts";
 import { LOG_TYPE } from "../../src/raft/contract.ts";
 import type { HardState, Persist } from "../../src/raft/core/messages.ts";
 import { RaftStorageError } from "../../src/raft/errors.ts";
@@ -79,6 +80,13 @@ export class SimDisk {
   }
   beHonest(): void {
     this.#lie = undefined;
+  }
+
+  /** Everybody in a configuration that this server has now, or may fall back to. */
+  knownServers(): readonly RaftServer[] {
+    const logged = this.entries.filter((e) => e.type === LOG_TYPE.configuration);
+    const newest = this.snapshots[0]?.meta.configuration.servers ?? [];
+    return [...newest, ...logged.slice(-2).flatMap((e) => decodeConfiguration(e.data).servers)];
   }
 
   /** A new, empty disk. */

@@ -206,6 +206,7 @@ export class Nemesis {
         driver.change({ kind: "remove-server", id: lost.self.id }, () => {});
         return this.#replace(lost);
       }
+      if (this.#mayBeMistaken(lost)) return this.#replace(lost);
       lost.replace();
       lost.start();
       this.#replacing = false;
@@ -236,10 +237,23 @@ export class Nemesis {
     });
   }
 
+  /**
+   * Whether the vote of a blank server at this address would be counted as its predecessor's: it writes no id into its headers, as
+   * 1.8.7, and somebody, up or down, may still take the predecessor for a voter. That protocol has no answer to it: operators wait.
+   */
+  #mayBeMistaken(server: SimServer): boolean {
+    const { servers, oldPeers } = this.#world;
+    return (
+      oldPeers.has(server.name) &&
+      servers.some((s) => s !== server && s.disk.knownServers().some((m) => m.id === server.self.id))
+    );
+  }
+
   /** Only who is out by the word of a leader that still leads, and holds no vote of any other's configuration. */
   #comeAnew(server: SimServer): void {
     const s = this.#leader()?.driver?.core?.state;
     if (s === undefined || server === this.#liar || s.configurations.latest.index > s.commit) return;
+    if (this.#mayBeMistaken(server)) return;
     if (s.configurations.latest.servers.some((m) => m.id === server.self.id)) return;
     server.replace();
     server.start();
