@@ -6,6 +6,7 @@
  * - `consul`, `tribune`: one program, compared with what the original answered when it was recorded (`testdata/`).
  *
  * `--record` (with both or consul) writes what the original answers; `--write-results` writes results.json; `--keep` leaves the agents' folders;
+ * `--subnets 127.12.1,127.12.2` chooses the loopback addresses of the original's agents and of ours, so that runs can be side by side;
  * `--list` prints the IDs; `--all` shows explained differences as well. Exits 1 when a difference has no reason in docs/DIVERGENCE.md.
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -17,7 +18,7 @@ import { ignoredFields, parseDivergences } from "./divergence.ts";
 import { type Kept, play } from "./play.ts";
 import { readRecording, writeRecording } from "./recording.ts";
 import { sideBySide } from "./side-by-side.ts";
-import { PROGRAMS, type ProgramName, World } from "./world.ts";
+import { PROGRAMS, type ProgramName, SUBNETS, World } from "./world.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,12 +29,20 @@ const { values, positionals } = parseArgs({
     keep: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
     all: { type: "boolean", default: false },
+    subnets: { type: "string", default: PROGRAMS.map((p) => SUBNETS[p]).join() },
   },
 });
 
 const against = values.against;
 if (against !== "both" && !PROGRAMS.includes(against as ProgramName)) {
   process.stderr.write(`--against ${against}: want one of ${[...PROGRAMS, "both"].join(", ")}\n`);
+  process.exit(2);
+}
+const subnets = values.subnets.split(",");
+if (subnets.length !== PROGRAMS.length || !subnets.every((s) => /^127\.\d+\.\d+$/.test(s))) {
+  process.stderr.write(
+    `--subnets ${values.subnets}: want the first three numbers of two loopback networks, as in 127.12.1,127.12.2\n`,
+  );
   process.exit(2);
 }
 const picked = (id: string): boolean =>
@@ -123,7 +132,7 @@ function mergedResults(before: ResultsFile | undefined): ResultsFile {
 
 const started = performance.now();
 const names: readonly ProgramName[] = against === "both" ? PROGRAMS : [against as ProgramName];
-const worlds = names.map((name) => new World(name));
+const worlds = names.map((name) => new World(name, subnets[PROGRAMS.indexOf(name)]));
 const page = new URL("../docs/DIVERGENCE.md", import.meta.url);
 const reasons = existsSync(page) ? parseDivergences(readFileSync(page, "utf8")) : [];
 const ignored = ignoredFields(reasons);

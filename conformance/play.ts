@@ -91,7 +91,7 @@ async function playHttp(
       answer = await ask(host, step, kept);
     }
     if (answer.body.includes(wanted) === absent)
-      return `never ${absent ? "without" : "with"} ${wanted}:\n${normalBody(answer.body, "full")}`;
+      return `never ${absent ? "without" : "with"} ${wanted}:\n${normalBody(world.neutral(answer.body), "full")}`;
   }
   for (const [name, path] of Object.entries(step.keep ?? {})) {
     const value = pick(answer.body, path);
@@ -99,17 +99,18 @@ async function playHttp(
   }
   const view = step.view ?? "full";
   if (view === "none") return "";
-  const lines = [`status ${answer.status}`, ...normalHeaders(answer.headers)];
+  const headers = new Map([...answer.headers].map(([name, value]) => [name, world.neutral(value)]));
+  const lines = [`status ${answer.status}`, ...normalHeaders(headers)];
   if (view === "status") lines.push(answer.body === "" ? "no body" : "body");
   else if (answer.body !== "")
-    lines.push(normalBody(answer.body, view, [...(step.without ?? []), ...ignored]));
+    lines.push(normalBody(world.neutral(answer.body), view, [...(step.without ?? []), ...ignored]));
   return lines.join("\n");
 }
 
 async function playDns(world: World, step: DnsStep): Promise<string> {
   const answer = await exchange(world.ip(step.at ?? "s1"), 8600, step.ask).catch((e: Error) => e);
-  if (answer instanceof Error) return normalText(answer.message);
-  return normalText(normalForm(answer, step.ask).join("\n"));
+  if (answer instanceof Error) return normalText(world.neutral(answer.message));
+  return normalText(world.neutral(normalForm(answer, step.ask).join("\n")));
 }
 
 function playCli(world: World, step: CliStep, kept: Kept): Promise<string> {
@@ -145,7 +146,10 @@ function playCli(world: World, step: CliStep, kept: Kept): Promise<string> {
     child.on("close", (code, signal) => {
       clearTimeout(timer);
       clearTimeout(interrupt);
-      const [stdout, stderr] = [Buffer.concat(out).toString("utf8"), Buffer.concat(err).toString("utf8")];
+      const [stdout, stderr] = [out, err].map((b) => world.neutral(Buffer.concat(b).toString("utf8"))) as [
+        string,
+        string,
+      ];
       for (const [name, path] of Object.entries(step.keep ?? {})) {
         const value = pick(stdout, path);
         if (value !== undefined) kept.set(name, value);

@@ -9,9 +9,12 @@ export const PROGRAMS = ["consul", "tribune"] as const;
 export type ProgramName = (typeof PROGRAMS)[number];
 
 const ROOT = new URL("..", import.meta.url).pathname;
-const SUBNET: Readonly<Record<ProgramName, string>> = { consul: "127.12.1", tribune: "127.12.2" };
+/** First three numbers of each program's addresses, unless the caller chooses others (as long, for columns are padded to them). */
+export const SUBNETS: Readonly<Record<ProgramName, string>> = { consul: "127.12.1", tribune: "127.12.2" };
+/** What stands for either in normal forms. */
+const ANY_SUBNET = "127.12.0.";
 const HOST: Readonly<Record<AgentName, number>> = { s1: 1, c1: 2, t1: 3, d1: 4 };
-const READY_MS = 60_000;
+const READY_MS = 240_000;
 
 /** The same in both programs, so that it need not be blanked out. */
 const nodeId = (agent: AgentName): string => `11111111-2222-3333-4444-00000000000${HOST[agent]}`;
@@ -49,15 +52,22 @@ export class World {
   /** Where commands run. */
   readonly folder: string;
   readonly #children: ChildProcess[] = [];
+  readonly #subnet: string;
 
-  constructor(program: ProgramName) {
+  constructor(program: ProgramName, subnet: string = SUBNETS[program]) {
     this.program = program;
+    this.#subnet = subnet;
     this.folder = mkdtempSync(join(tmpdir(), `conformance-${program}-`));
     mkdirSync(join(this.folder, "work"));
   }
 
   ip(agent: AgentName): string {
-    return `${SUBNET[this.program]}.${HOST[agent]}`;
+    return `${this.#subnet}.${HOST[agent]}`;
+  }
+
+  /** A text that came from this world, as any world would have written it. */
+  neutral(text: string): string {
+    return text.replaceAll(`${this.#subnet}.`, ANY_SUBNET);
   }
 
   /** How the program is called: its file and the words before the command line's own. */
