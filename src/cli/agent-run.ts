@@ -4,6 +4,7 @@ import { startAgent } from "../agent/agent.ts";
 import { ConfigError } from "../agent/config/diagnostic.ts";
 import type { RuntimeConfig } from "../agent/config/runtime-config.ts";
 import { MetricsSink } from "../agent/metrics-sink.ts";
+import { watchRuntime } from "../agent/runtime-metrics.ts";
 import { watchSignals } from "../agent/signals.ts";
 import { systemClock } from "../ports/clock.ts";
 import { realDisk } from "../ports/disk.ts";
@@ -87,6 +88,7 @@ export async function runAgent(
     process.off("SIGINT", endEarly);
     process.off("SIGTERM", endEarly);
     const unwatch = watchSignals(agent, process);
+    const unwatchRuntime = watchRuntime({ clock: systemClock, metrics });
     say("==> Consul agent running!");
     say(banner(config));
     say("\n==> Log data will now stream in as it occurs:\n");
@@ -101,6 +103,7 @@ export async function runAgent(
       : () => {};
     const code = await agent.ended;
     unwatchFiles();
+    unwatchRuntime();
     watches.stop();
     unwatch();
     return code;
