@@ -14,7 +14,7 @@ import { buildConfig } from "./agent/config/build-config.ts";
 import { NO_FLAGS } from "./agent/config/flags.ts";
 import { realConfigHost } from "./agent/config/host.ts";
 import type { RuntimeConfig } from "./agent/config/runtime-config.ts";
-import { MetricsSink } from "./agent/metrics-sink.ts";
+import { Telemetry } from "./agent/telemetry/telemetry.ts";
 import { TribuneClient } from "./client/client.ts";
 import { createDnsDoor } from "./dns/dns-door.ts";
 import { createHttpDoor } from "./http/door.ts";
@@ -128,6 +128,7 @@ async function open(options: AgentOptions): Promise<Embedded> {
   const logHub = new LogHub(systemClock);
   const { onLog } = options;
   if (onLog !== undefined) logHub.attach((line) => onLog(formatLogLine(line)), options.logLevel ?? "info");
+  const telemetry = new Telemetry(config.telemetry, { clock: systemClock, log: logHub.logger("agent") });
   let doors: { readonly http: Endpoint; readonly dns: Endpoint } | undefined;
   const agent = await startConfiguredAgent(
     config,
@@ -135,11 +136,7 @@ async function open(options: AgentOptions): Promise<Embedded> {
       clock: systemClock,
       random: systemRandom,
       logHub,
-      metrics: new MetricsSink(systemClock, {
-        prefix: config.telemetry.metricsPrefix,
-        hostname: "",
-        prometheusRetentionMs: 0,
-      }),
+      metrics: telemetry,
       disk: realDisk,
     },
     {
@@ -160,8 +157,11 @@ async function open(options: AgentOptions): Promise<Embedded> {
         return close;
       },
     },
-  );
-  return new Embedded(agent, doors!.http, doors!.dns);
+  ).catch(async (error: unknown) => {
+    await telemetry.close();
+    throw error;
+  });
+  return new Embedded(agent, telemetry, doors!.http, doors!.dns);
 }
 
 class Embedded implements EmbeddedAgent {
@@ -172,9 +172,11 @@ class Embedded implements EmbeddedAgent {
   readonly gossip: string;
   readonly client: TribuneClient;
   readonly #agent: RunningAgent;
+  readonly #telemetry: Telemetry;
 
-  constructor(agent: RunningAgent, http: Endpoint, dns: Endpoint) {
+  constructor(agent: RunningAgent, telemetry: Telemetry, http: Endpoint, dns: Endpoint) {
     this.#agent = agent;
+    this.#telemetry = telemetry;
     this.nodeName = agent.config.nodeName;
     this.http = http;
     this.dns = dns;
@@ -187,6 +189,7 @@ class Embedded implements EmbeddedAgent {
   async close(): Promise<void> {
     this.client.close();
     await this.#agent.shutdown(0);
+    await this.#telemetry.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

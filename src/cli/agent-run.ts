@@ -1,11 +1,10 @@
 /** A configured agent from its first line to its exit code: banner, log, doors, signals, watches. */
-import { hostname } from "node:os";
 import { startAgent } from "../agent/agent.ts";
 import { ConfigError } from "../agent/config/diagnostic.ts";
 import type { RuntimeConfig } from "../agent/config/runtime-config.ts";
-import { MetricsSink } from "../agent/metrics-sink.ts";
 import { watchRuntime } from "../agent/runtime-metrics.ts";
 import { watchSignals } from "../agent/signals.ts";
+import { Telemetry } from "../agent/telemetry/telemetry.ts";
 import { systemClock } from "../ports/clock.ts";
 import { realDisk } from "../ports/disk.ts";
 import { LogHub, type LogLine } from "../ports/log.ts";
@@ -57,11 +56,7 @@ export async function runAgent(
   }
   for (const warning of config.warnings) say(`==> WARNING: ${warning}`);
   say("==> Starting Consul agent...");
-  const metrics = new MetricsSink(systemClock, {
-    prefix: config.telemetry.metricsPrefix,
-    hostname: config.telemetry.disableHostname ? "" : hostname(),
-    prometheusRetentionMs: config.telemetry.prometheusRetentionMs,
-  });
+  const metrics = new Telemetry(config.telemetry, { clock: systemClock, log: logHub.logger("agent") });
   const watches = new AgentWatches(logHub.logger("watch"));
   // Until the agent can be told to leave, a signal just ends the start.
   const endEarly = (): void => process.exit(EXIT.error);
@@ -81,6 +76,7 @@ export async function runAgent(
         },
         onReloaded: (next) => {
           terminal.setLevel(next.logLevel);
+          metrics.setFilter(next.telemetry);
           watches.replace(next);
         },
       },
@@ -106,6 +102,7 @@ export async function runAgent(
     unwatchRuntime();
     watches.stop();
     unwatch();
+    await metrics.close();
     return code;
   } catch (error) {
     process.off("SIGINT", endEarly);

@@ -1,5 +1,6 @@
 /** /v1/agent/metrics: the figures of the last interval as JSON, or all of them for Prometheus. */
-import { type Aggregate, MetricsSink, type MetricsSummary } from "../agent/metrics-sink.ts";
+import type { Aggregate, MetricsSummary } from "../agent/telemetry/memory-sink.ts";
+import { Telemetry } from "../agent/telemetry/telemetry.ts";
 import { f64, int, list, map, str, struct } from "../wire/schema.ts";
 import type { Call } from "./call.ts";
 import { HttpError } from "./errors.ts";
@@ -69,7 +70,7 @@ function wantsPrometheus(c: Call): boolean {
 
 export function metrics(c: Call): Answer {
   const sink = c.agent.metrics;
-  const kept = sink instanceof MetricsSink ? sink : undefined;
+  const kept = sink instanceof Telemetry ? sink.kept : undefined;
   if (!wantsPrometheus(c)) {
     return summaryJson(
       kept?.summary() ?? { timestampMs: c.agent.clock.wall(), gauges: [], counters: [], samples: [] },

@@ -104,13 +104,14 @@ export class AddressReader {
     if (!isAny(bind)) return bind;
     const addresses = this.#host.addresses;
     if (bind === "0.0.0.0") {
-      const found = [
-        ...new Set(addresses.filter((a) => !a.loopback && isPrivateIPv4(a.address)).map((a) => a.address)),
-      ];
+      // Loopback counts where there is nothing else (observed).
+      const outside = addresses.filter((a) => !a.loopback);
+      const candidates = outside.length > 0 ? outside : addresses;
+      const found = [...new Set(candidates.filter((a) => isPrivateIPv4(a.address)).map((a) => a.address))];
       if (found.length === 1) return found[0]!;
       const said =
         found.length === 0 ? "No private IPv4 address found" : "Multiple private IPv4 addresses found";
-      const seen = found.length > 0 ? found : addresses.filter((a) => !a.loopback).map((a) => a.address);
+      const seen = found.length > 0 ? found : outside.map((a) => a.address);
       this.#issues.add(
         found.length === 0 ? said : `${said}. Please configure one with 'bind' and/or 'advertise'.`,
         "bind_addr",

@@ -190,7 +190,6 @@ test("0.6 keys are accepted with a warning", () => {
   assert.equal(c.httpResponseHeaders.get("A"), "b");
   assert.deepEqual(c.cliRpcAddrs, [{ host: "127.0.0.2", port: 8401 }]);
   assert.deepEqual(c.warnings, [
-    "settings without effect in this version: telemetry.statsd_address",
     'config key "recursor" is deprecated, use recursors',
     'config key "statsd_addr" is deprecated, use telemetry.statsd_address',
     'config key "atlas_token" is deprecated and has no effect: there is no Atlas any more',
@@ -518,4 +517,17 @@ test("the limit of connections against that of file descriptors", () => {
     error.message,
     "system allows a max of 100 file descriptors, but limits.http_max_conns_per_client: 200 needs at least 220",
   );
+});
+
+test("telemetry: collectors count, wrong addresses and what has no effect are said", () => {
+  const c = hcl(
+    'telemetry { statsd_address = "localhost" dogstatsd_addr = "1.2.3.4:8125" dogstatsd_tags = ["a:b"] prefix_filter = ["+consul.x", "-consul", "y"] filter_default = false circonus_api_token = "s" }',
+  );
+  assert.equal(c.telemetry.dogstatsdAddr, "1.2.3.4:8125");
+  assert.deepEqual(c.telemetry.blockedPrefixes, ["consul"]);
+  assert.deepEqual(c.warnings, [
+    "Filter rule must begin with either '+' or '-': \"y\"",
+    'telemetry.statsd_address: "localhost" is not host:port, nothing is sent there',
+    "settings without effect in this version: telemetry.circonus_api_token",
+  ]);
 });

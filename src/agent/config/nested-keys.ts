@@ -214,22 +214,25 @@ export const PERFORMANCE_KEYS = {
   grpc_keepalive_interval: dur("gRPC keepalive", I),
 } as const satisfies Keys;
 
-const CIRCONUS = { ignored: true } as const;
+/** Circonus has no collector here. */
+const CIRCONUS = I;
 export const TELEMETRY_KEYS = {
-  statsite_address: str("statsite, TCP host:port", I),
-  statsd_address: str("statsd, UDP host:port", I),
-  dogstatsd_addr: str("DogStatsD, UDP host:port", I),
-  dogstatsd_tags: strs("tags of every DogStatsD metric", [], I),
+  statsite_address: str("statsite, TCP host:port"),
+  statsd_address: str("statsd, UDP host:port"),
+  dogstatsd_addr: str("DogStatsD, UDP host:port"),
+  dogstatsd_tags: strs("tags of every DogStatsD metric", []),
   disable_hostname: bool("leave the host name out of gauges' names", false),
   metrics_prefix: str("first part of metric names", "consul", { aliases: ["statsite_prefix"] }),
-  filter_default: bool("pass metrics that no filter names", true, I),
-  prefix_filter: strs("prefixes to pass (+x) or drop (-x)", [], RI),
+  filter_default: bool("pass metrics that no filter names", true),
+  prefix_filter: strs("prefixes to pass (+x) or drop (-x)", [], R),
   prometheus_retention_time: dur("how long Prometheus metrics are kept; 0: off", "0s"),
   disable_compat_1_9: bool("accepted, without effect", { aliases: ["disable_compat_1.9"], ignored: true }),
-  retry_failed_connection: bool("retry sinks that cannot be reached", true, I),
+  retry_failed_connection: bool("accepted; sinks that cannot be reached are always tried again", {
+    ignored: true,
+  }),
   enable_host_metrics: bool("metrics of the host", false, I),
   circonus_api_app: str("", CIRCONUS),
-  circonus_api_token: str("", CIRCONUS),
+  circonus_api_token: str("", { ...CIRCONUS, secret: true }),
   circonus_api_url: str("", CIRCONUS),
   circonus_broker_id: str("", CIRCONUS),
   circonus_broker_select_tag: str("", CIRCONUS),

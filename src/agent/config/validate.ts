@@ -1,6 +1,7 @@
 /** Rules about a whole configuration, in the order in which Consul 1.8.7 applies them, with its texts; then the warnings. */
 import { parseLogLevel } from "../../ports/log.ts";
 import { metaError } from "../service-definition.ts";
+import { parseCollectorAddress } from "../telemetry/collector-address.ts";
 import { clashes, type Listeners } from "./addresses.ts";
 import type { ConfigHost } from "./build-config.ts";
 import type { AgentFlags } from "./flags.ts";
@@ -367,6 +368,13 @@ function warn(c: MergedConfig, { config, warnings }: ValidationInput): void {
     warnings.push(
       "using enable-script-checks without ACLs and without allow_write_http_from is DANGEROUS, use enable-local-script-checks instead",
     );
+  for (const [key, address] of [
+    ["statsd_address", config.telemetry.statsdAddr],
+    ["statsite_address", config.telemetry.statsiteAddr],
+    ["dogstatsd_addr", config.telemetry.dogstatsdAddr],
+  ] as const)
+    if (address !== "" && parseCollectorAddress(address) === undefined)
+      warnings.push(`telemetry.${key}: ${JSON.stringify(address)} is not host:port, nothing is sent there`);
   if (config.autoEncrypt.allowTls && !config.tls.verifyIncoming && !config.tls.verifyIncomingRpc)
     warnings.push(
       "if auto_encrypt.allow_tls is turned on, either verify_incoming or verify_incoming_rpc should be enabled. It is necessary to turn it off during a migration to TLS, but it should definitely be turned on afterwards.",

@@ -107,9 +107,21 @@ export function inNetworks(networks: readonly string[], address: string): boolea
 
 export const isForwardable = (address: string): boolean => inRfc("forward", address) === false;
 
-/** Private in the sense of the agent's choice of an address to advertise: RFC 1918, 6598. */
-export const isPrivateIPv4 = (address: string): boolean =>
-  isIPv4(address) && (inRfc("1918", address) === true || inRfc("6598", address) === true);
+const PRIVATE = new BlockList();
+for (const n of [
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.168.0.0/16",
+])
+  addNetwork(PRIVATE, n);
+
+/** Private in the sense of the agent's choice of an address to advertise (observed in Consul 1.8.7, address by address). */
+export const isPrivateIPv4 = (address: string): boolean => isIPv4(address) && PRIVATE.check(address, "ipv4");
 
 /** An address as a number, for order and arithmetic. */
 export function addressValue(address: string): bigint {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Clock } from "../ports/clock.ts";
-import { MetricsSink } from "./metrics-sink.ts";
+import type { Clock } from "../../ports/clock.ts";
+import { MemorySink } from "./memory-sink.ts";
 
 class HandClock implements Clock {
   at = 1_700_000_000_000 - (1_700_000_000_000 % 10_000);
@@ -16,24 +16,24 @@ class HandClock implements Clock {
   }
 }
 
-const sinkOf = (retentionMs: number): { readonly sink: MetricsSink; readonly clock: HandClock } => {
+const sinkOf = (retentionMs: number): { readonly sink: MemorySink; readonly clock: HandClock } => {
   const clock = new HandClock();
   return {
     clock,
-    sink: new MetricsSink(clock, { prefix: "consul", hostname: "vm", prometheusRetentionMs: retentionMs }),
+    sink: new MemorySink(clock, { prometheusRetentionMs: retentionMs }),
   };
 };
 
 test("the last finished interval is shown: counters and samples by name, gauges behind the host's name", () => {
   const { sink, clock } = sinkOf(0);
-  sink.count("rpc.request");
-  sink.count("rpc.request", 2);
-  sink.sample("kvs.apply", 1);
-  sink.sample("kvs.apply", 3);
-  sink.gauge("raft.applied_index", 7);
+  sink.count("consul.rpc.request");
+  sink.count("consul.rpc.request", 2);
+  sink.sample("consul.kvs.apply", 1);
+  sink.sample("consul.kvs.apply", 3);
+  sink.gauge("consul.vm.raft.applied_index", 7);
   const began = clock.at;
   clock.at += 10_000;
-  sink.count("rpc.request", 100);
+  sink.count("consul.rpc.request", 100);
   const shown = sink.summary();
   assert.equal(shown.timestampMs, began);
   assert.deepEqual(shown.gauges, [{ name: "consul.vm.raft.applied_index", value: 7, labels: {} }]);
@@ -58,10 +58,10 @@ test("the last finished interval is shown: counters and samples by name, gauges 
 
 test("a gauge keeps its value over intervals; counters start anew", () => {
   const { sink, clock } = sinkOf(0);
-  sink.gauge("x", 1);
-  sink.count("y");
+  sink.gauge("consul.vm.x", 1);
+  sink.count("consul.y");
   clock.at += 10_000;
-  sink.count("z");
+  sink.count("consul.z");
   clock.at += 10_000;
   const shown = sink.summary();
   assert.deepEqual(
@@ -76,9 +76,9 @@ test("a gauge keeps its value over intervals; counters start anew", () => {
 
 test("Prometheus: totals, quantiles, labels escaped, silence forgotten", () => {
   const { sink, clock } = sinkOf(60_000);
-  sink.count("catalog.service.query", 1, { service: 'we"b\n' });
-  sink.count("catalog.service.query", 1, { service: 'we"b\n' });
-  for (let i = 1; i <= 100; i++) sink.sample("kvs-apply", i);
+  sink.count("consul.catalog.service.query", 1, { service: 'we"b\n' });
+  sink.count("consul.catalog.service.query", 1, { service: 'we"b\n' });
+  for (let i = 1; i <= 100; i++) sink.sample("consul.kvs-apply", i);
   assert.equal(
     sink.prometheus(),
     "# HELP consul_catalog_service_query consul_catalog_service_query\n# TYPE consul_catalog_service_query counter\n" +
@@ -94,6 +94,6 @@ test("Prometheus: totals, quantiles, labels escaped, silence forgotten", () => {
 
 test("labels from users do not fill the memory", () => {
   const { sink } = sinkOf(60_000);
-  for (let i = 0; i < 12_000; i++) sink.count("catalog.service.query", 1, { service: `s${i}` });
+  for (let i = 0; i < 12_000; i++) sink.count("consul.catalog.service.query", 1, { service: `s${i}` });
   assert.equal(sink.summary().counters.length, 10_000);
 });

@@ -2,17 +2,11 @@
  * Figures kept in memory: the last finished ten-second interval for /v1/agent/metrics, and, where a retention is set, running
  * totals for Prometheus. Names, intervals and forms as observed in Consul 1.8.7.
  */
-import type { Clock } from "../ports/clock.ts";
-import type { Metrics } from "../ports/metrics.ts";
-import { METRIC_SAMPLES_MAX, METRIC_SERIES_MAX } from "./metrics-limits.ts";
+import type { Clock } from "../../ports/clock.ts";
+import { METRIC_SAMPLES_MAX, METRIC_SERIES_MAX } from "./limits.ts";
+import { type Labels, type NamedSink, NO_LABELS } from "./named-sink.ts";
 
-export type Labels = Readonly<Record<string, string>>;
-
-export interface MetricsSinkOptions {
-  /** Before every name: "consul". */
-  readonly prefix: string;
-  /** Put before gauges' names; "" for none. */
-  readonly hostname: string;
+export interface MemorySinkOptions {
   /** Milliseconds that a silent series is still shown to Prometheus; 0 keeps no totals. */
   readonly prometheusRetentionMs: number;
 }
@@ -98,31 +92,26 @@ interface Total {
   next: number;
 }
 
-const NO_LABELS: Labels = {};
-
-export class MetricsSink implements Metrics {
+export class MemorySink implements NamedSink {
   readonly #clock: Clock;
-  readonly #options: MetricsSinkOptions;
+  readonly #options: MemorySinkOptions;
   #current: Interval;
   #finished: Interval | undefined;
   readonly #totals = new Map<string, Total>();
 
-  constructor(clock: Clock, options: MetricsSinkOptions) {
+  constructor(clock: Clock, options: MemorySinkOptions) {
     this.#clock = clock;
     this.#options = options;
     this.#current = newInterval(this.#intervalStart());
   }
 
-  count(key: string, by: number = 1, labels: Labels = NO_LABELS): void {
-    const name = `${this.#options.prefix}.${key}`;
+  count(name: string, by: number = 1, labels: Labels = NO_LABELS): void {
     add(this.#interval().counters, name, labels, by);
     const total = this.#total("counter", name, labels);
     if (total !== undefined) total.value += by;
   }
 
-  gauge(key: string, value: number, labels: Labels = NO_LABELS): void {
-    const { prefix, hostname } = this.#options;
-    const name = hostname === "" ? `${prefix}.${key}` : `${prefix}.${hostname}.${key}`;
+  gauge(name: string, value: number, labels: Labels = NO_LABELS): void {
     const { gauges } = this.#interval();
     const id = idOf(name, labels);
     if (gauges.has(id) || gauges.size < METRIC_SERIES_MAX) gauges.set(id, { name, value, labels });
@@ -130,8 +119,7 @@ export class MetricsSink implements Metrics {
     if (total !== undefined) total.value = value;
   }
 
-  sample(key: string, value: number, labels: Labels = NO_LABELS): void {
-    const name = `${this.#options.prefix}.${key}`;
+  sample(name: string, value: number, labels: Labels = NO_LABELS): void {
     add(this.#interval().samples, name, labels, value);
     const total = this.#total("summary", name, labels);
     if (total === undefined) return;
