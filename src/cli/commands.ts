@@ -92,6 +92,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     synopsis: "Removes a raft server",
     load: () => import("./operator-raft-remove-peer.ts"),
   },
+  "operator raft transfer-leader": {
+    synopsis: "Hands the leadership to another server",
+    load: () => import("./operator-raft-transfer-leader.ts"),
+  },
   reload: { synopsis: "Lets the agent read its configuration again", load: () => import("./reload.ts") },
   rtt: { synopsis: "Estimates the round trip time between nodes", load: () => import("./rtt.ts") },
   services: {

@@ -12,7 +12,7 @@ const cases: readonly (readonly [line: string, candidates: readonly string[]])[]
   ["tribune kv get -de", ["-detailed"]],
   ["tribune kv get --de", ["--detailed"]],
   ["tribune members -w", ["-wan"]],
-  ["tribune operator raft ", ["list-peers", "remove-peer"]],
+  ["tribune operator raft ", ["list-peers", "remove-peer", "transfer-leader"]],
   ["tribune nope ", []],
   ["tribune members ", []],
   ["tribune -v", ["-version"]],

@@ -35,6 +35,14 @@ export class Operator {
       params: { ...peer, ...options.params },
     });
   }
+  /** Hands raft's leadership to the server with this ID, or to the voter that is furthest. Rejects when it does not come about. */
+  async transferRaftLeader(options: WriteOptions & { readonly id?: string | undefined } = {}): Promise<void> {
+    const { id, ...rest } = options;
+    await this.#r.send("POST", "/v1/operator/raft/transfer-leader", {
+      ...rest,
+      params: { id: id === "" ? undefined : id, ...rest.params },
+    });
+  }
   autopilotConfiguration(
     options: RequestOptions & { readonly stale?: boolean | undefined } = {},
   ): Promise<AutopilotConfiguration> {

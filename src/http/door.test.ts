@@ -70,6 +70,23 @@ table("routing", [
   { name: "without a page", path: "/", status: 200, text: "Consul Agent" },
 ]);
 
+table("handing the leadership over", [
+  {
+    name: "alone there is nobody",
+    m: "PUT",
+    path: "/v1/operator/raft/transfer-leader",
+    status: 500,
+    text: "cannot find peer",
+  },
+  {
+    name: "to one that is not there",
+    m: "POST",
+    path: "/v1/operator/raft/transfer-leader?id=zz",
+    status: 500,
+    text: "Could not find address for server id zz",
+  },
+]);
+
 table("methods", [
   {
     name: "HEAD is refused",

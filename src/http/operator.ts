@@ -1,7 +1,12 @@
 /** /v1/operator: raft, autopilot, gossip keys. */
 import { DCSpecificRequest } from "../model/catalog.ts";
 import { KeyringRequest, KeyringResponse } from "../model/coordinate.ts";
-import { AutopilotConfig, RaftConfigurationResponse, RaftRemovePeerRequest } from "../model/operator.ts";
+import {
+  AutopilotConfig,
+  RaftConfigurationResponse,
+  RaftRemovePeerRequest,
+  TransferLeaderResponse,
+} from "../model/operator.ts";
 import { ptr, str, struct } from "../wire/schema.ts";
 import type { Call } from "./call.ts";
 import { badRequest } from "./errors.ts";
@@ -33,6 +38,21 @@ async function removePeer(c: Call): Promise<Answer> {
   });
   await c.rpc(byAddress ? "Operator.RaftRemovePeerByAddress" : "Operator.RaftRemovePeerByID", peer);
   return undefined;
+}
+
+/** What a leader says that does not know the method: it was made for this, and 1.8.7 has no word for it. */
+const NO_SUCH_METHOD = "rpc: can't find method Operator.TransferLeader";
+
+async function transferLeader(c: Call): Promise<Answer> {
+  const ask = { Datacenter: c.datacenter, ID: c.query.get("id"), Token: c.token };
+  try {
+    return TransferLeaderResponse.json(await c.rpc("Operator.TransferLeader", ask));
+  } catch (error) {
+    if (!(error as Error).message.includes(NO_SUCH_METHOD)) throw error;
+    throw new Error(
+      "the leader cannot hand its leadership over on request: it runs a version that does not know how (Consul 1.8). Stop it, and the others elect one of them",
+    );
+  }
 }
 
 async function autopilotConfiguration(c: Call): Promise<Answer> {
@@ -152,6 +172,18 @@ export const operatorRoutes = [
       params: { id: "The server's ID.", address: "Its ip:port." },
     },
     removePeer,
+  ),
+  ...(["PUT", "POST"] as const).map((verb) =>
+    route(
+      verb,
+      "/v1/operator/raft/transfer-leader",
+      {
+        summary: "Hands raft's leadership to another voter. As in Consul 1.15 and later.",
+        ...write,
+        params: { id: "The next leader's ID; without one the voter that is furthest." },
+      },
+      transferLeader,
+    ),
   ),
   route(
     "GET",

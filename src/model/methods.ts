@@ -140,6 +140,8 @@ import {
   AutopilotSetConfigRequest,
   RaftConfigurationResponse,
   RaftRemovePeerRequest,
+  TransferLeaderRequest,
+  TransferLeaderResponse,
 } from "./operator.ts";
 import {
   IndexedPreparedQueries,
@@ -244,6 +246,7 @@ export const rpcMethods = {
   "Operator.RaftGetConfiguration": method(DCSpecificRequest, RaftConfigurationResponse, false, "leader"),
   "Operator.RaftRemovePeerByAddress": method(RaftRemovePeerRequest, Empty, false, "leader"),
   "Operator.RaftRemovePeerByID": method(RaftRemovePeerRequest, Empty, false, "leader"),
+  "Operator.TransferLeader": method(TransferLeaderRequest, TransferLeaderResponse, false, "leader"),
   "Operator.AutopilotGetConfiguration": method(DCSpecificRequest, AutopilotConfig, false, "leader"),
   "Operator.AutopilotSetConfiguration": method(AutopilotSetConfigRequest, bool, false, "leader"),
   "Operator.ServerHealth": method(DCSpecificRequest, AutopilotOperatorHealthReply, false, "leader"),

@@ -72,6 +72,17 @@ export const RaftConfigurationResponse = struct("RaftConfigurationResponse", {
 });
 export type RaftConfigurationResponse = Infer<typeof RaftConfigurationResponse>;
 
+/** Of Consul 1.15 and later; not among the methods of 1.8.7. An empty ID leaves the choice to the leader. */
+export const TransferLeaderRequest = struct("TransferLeaderRequest", {
+  Datacenter: str,
+  ID: str,
+  ...WriteRequest.fields,
+});
+export type TransferLeaderRequest = Infer<typeof TransferLeaderRequest>;
+
+export const TransferLeaderResponse = struct("TransferLeaderResponse", { Success: bool });
+export type TransferLeaderResponse = Infer<typeof TransferLeaderResponse>;
+
 export const RaftRemovePeerRequest = struct("RaftRemovePeerRequest", {
   Datacenter: str,
   Address: str,

@@ -1,10 +1,12 @@
 /** Puts commands into the log: encoding, splitting of large KV writes, and what the FSM's answer means. */
 import type { Logger } from "../ports/log.ts";
 import type { Random } from "../ports/random.ts";
-import type { RaftNode } from "../raft/contract.ts";
+import { RaftError, type RaftNode } from "../raft/contract.ts";
+import { RAFT_ERROR } from "../raft/errors.ts";
 import { splitCommand } from "../state/chunks.ts";
 import { type CommandBody, type CommandKind, encodeCommand } from "../state/commands.ts";
 import { CHUNK_BYTES } from "../state/limits.ts";
+import { ServerError } from "./errors.ts";
 import { RAFT_ENTRY_WARN_BYTES } from "./limits.ts";
 
 export class Committer {
@@ -24,7 +26,10 @@ export class Committer {
     this.#log = ports.log;
   }
 
-  /** Resolves with the FSM's result once the command is applied here; rejects with CommandError when the FSM refuses it. */
+  /**
+   * Resolves with the FSM's result once the command is applied here; rejects with CommandError when the FSM refuses it, and with
+   * ServerError "noLeader" when the log did not take it up.
+   */
   async commit<K extends CommandKind>(kind: K, body: CommandBody<K>): Promise<unknown> {
     const command = encodeCommand(kind, body);
     if (command.length > RAFT_ENTRY_WARN_BYTES)
@@ -44,6 +49,14 @@ export class Committer {
 
   async #propose(data: Uint8Array, extensions: Uint8Array | null): Promise<unknown> {
     const options = { timeoutMs: this.#timeoutMs, ...(extensions === null ? {} : { extensions }) };
-    return (await this.#raft.apply(data, options)).result;
+    try {
+      return (await this.#raft.apply(data, options)).result;
+    } catch (error) {
+      // Not in the log, so it may be tried at the next leader. A command of which one piece is missing never takes effect.
+      throw error instanceof RaftError && REFUSED.has(error.message) ? new ServerError("noLeader") : error;
+    }
   }
 }
+
+/** What raft says when it has not taken a command up. */
+const REFUSED: ReadonlySet<string> = new Set([RAFT_ERROR.notLeader, RAFT_ERROR.transferInProgress]);

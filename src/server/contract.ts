@@ -77,6 +77,7 @@ export interface ServerTimings {
   readonly autopilotPromoteMs: number;
   readonly floodIntervalMs: number;
   readonly leaveRaftRemovalMs: number;
+  readonly handOverMs: number;
   readonly enqueueTimeoutMs: number;
   readonly bootstrapRetryBaseMs: number;
   readonly sessionDestroyRetryBaseMs: number;
@@ -115,8 +116,9 @@ export interface SnapshotReply {
 export interface ServerApi extends RpcCaller {
   /** Opens stores and the listener, starts the pools, takes part in raft. Rejects with the cause; then all is closed again. */
   start(): Promise<void>;
-  /** Graceful leave: out of raft, WAN, LAN; drains. Call {@link shutdown} after it. */
+  /** Graceful leave: hands the leadership over, goes out of raft, WAN and LAN; drains. Call {@link shutdown} after it. */
   leave(): Promise<void>;
+  /** Hands the leadership over where that is possible at once, then ends. */
   shutdown(): Promise<void>;
   /** `info`'s "consul" and "raft" sections, with the pools' own sections "serf_lan" and "serf_wan". */
   stats(): ReadonlyMap<string, ReadonlyMap<string, string>>;

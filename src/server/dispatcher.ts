@@ -106,11 +106,11 @@ export class Dispatcher {
       switch (where.kind) {
         case "local": {
           const handler = this.#parts.handlers[method] as unknown as Handler<M>;
-          if (scope === "local" || scope === "dc" || !isRead(request)) return handler(request, call);
+          if (scope === "local" || scope === "dc") return handler(request, call);
           try {
             return await handler(request, call);
           } catch (error) {
-            // Lost the leadership while reading: nothing has happened, the next leader can answer.
+            // Lost the leadership while reading, or before the log took a write up: nothing has happened, the next leader can answer.
             if (!(error instanceof ServerError) || error.code !== "noLeader") throw error;
             failure = error;
             break;

@@ -34,6 +34,7 @@ const refusals: Readonly<Record<string, RegExp>> = {
   "Internal.KeyringOperation": /^unknown keyring operation ""$/,
   "Operator.RaftRemovePeerByAddress": /^address "" was not found in the Raft configuration$/,
   "Operator.RaftRemovePeerByID": /^id "" was not found in the Raft configuration$/,
+  "Operator.TransferLeader": /^cannot find peer$/,
   "ConfigEntry.Apply": /^invalid config entry kind: $/,
   "ConfigEntry.Delete": /^invalid config entry kind: $/,
   "ConfigEntry.Get": /^invalid config entry kind: $/,

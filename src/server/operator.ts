@@ -46,6 +46,14 @@ export function operatorEndpoints(core: ServerCore) {
     "Operator.RaftGetConfiguration": () => ({ Servers: raftServers(), Index: 0 }),
     "Operator.RaftRemovePeerByAddress": (request) => removePeer(request, "address"),
     "Operator.RaftRemovePeerByID": (request) => removePeer(request, "id"),
+    "Operator.TransferLeader": async ({ ID }) => {
+      const { raft } = core;
+      const peer = raft.configuration.servers.find((p) => p.id === ID);
+      if (ID !== "" && peer === undefined)
+        throw new InvalidRequestError(`Could not find address for server id ${ID}`);
+      await raft.transferLeadership(peer);
+      return { Success: true };
+    },
     "Operator.AutopilotGetConfiguration": () => core.autopilotConfig() ?? AutopilotConfig.zero(),
     "Operator.AutopilotSetConfiguration": async (request) => {
       const result = await core.commit("autopilot", request);

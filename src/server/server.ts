@@ -34,6 +34,7 @@ import type {
 } from "./contract.ts";
 import { CoordinateBuffer } from "./coordinate-buffer.ts";
 import type { ServerCore } from "./core.ts";
+import { type Departing, handOver, leaveCluster } from "./departure.ts";
 import { type Call, Dispatcher } from "./dispatcher.ts";
 import { createHandlers } from "./endpoints.ts";
 import { errorText, ServerError } from "./errors.ts";
@@ -51,8 +52,6 @@ import { DEFAULT_TIMINGS } from "./timings.ts";
 import { TombstoneGc } from "./tombstone-gc.ts";
 
 const NS_PER_MS = 1_000_000;
-/** Poll for the own removal from raft while leaving. */
-const LEAVE_POLL_MS = 50;
 
 /** A caller in this process that will not go away. */
 const IN_PROCESS: Call = { signal: undefined, from: "" };
@@ -82,6 +81,7 @@ export class Server implements ServerApi, ServerCore {
   #coordinateTimer: Timer | undefined;
   #everLed = false;
   #leaving = false;
+  #stopping = false;
   #stopped = false;
 
   constructor(options: ServerOptions, ports: ServerPorts) {
@@ -213,36 +213,35 @@ export class Server implements ServerApi, ServerCore {
     await this.wan.forceLeave(node.endsWith(suffix) ? node : `${node}${suffix}`, options);
   }
 
-  async leave(): Promise<void> {
-    const { raft } = this.#need();
-    this.log.info("server starting leave");
-    const wasLeader = raft.role === "leader";
-    if (wasLeader && raft.configuration.servers.length > 1)
-      try {
-        await raft.removeServer(this.options.nodeId);
-      } catch (error) {
-        this.log.error("failed to remove ourself as raft peer", { error: errorText(error) });
-      }
-    await this.wan
-      ?.leave()
-      .catch((error) => this.log.error("failed to leave WAN Serf cluster", { error: errorText(error) }));
-    await this.lan
-      .leave()
-      .catch((error) => this.log.error("failed to leave LAN Serf cluster", { error: errorText(error) }));
-    // Only now: clients have seen us leave, and go to another server when we refuse them.
-    this.#leaving = true;
-    this.#wakeHeld();
-    this.log.info("Waiting to drain RPC traffic", { drain_time: `${this.options.leaveDrainTimeMs / 1000}s` });
-    await sleep(this.clock, this.options.leaveDrainTimeMs);
-    if (wasLeader) return;
-    const deadline = this.clock.now() + this.timings.leaveRaftRemovalMs;
-    const present = (): boolean => raft.configuration.servers.some((s) => s.id === this.options.nodeId);
-    while (present() && this.clock.now() < deadline) await sleep(this.clock, LEAVE_POLL_MS);
-    if (present()) this.log.warn("failed to leave raft configuration gracefully, timeout");
+  leave(): Promise<void> {
+    return leaveCluster(this.#departing(this.#need().raft), () => {
+      // Clients have seen us leave, and go to another server when we refuse them.
+      this.#leaving = true;
+      this.#wakeHeld();
+    });
+  }
+
+  #departing(raft: RaftNode): Departing {
+    const { options, timings } = this;
+    return {
+      nodeId: options.nodeId,
+      raft,
+      lan: this.lan,
+      wan: this.wan,
+      clock: this.clock,
+      log: this.log,
+      leaseMs: options.raft.leaderLeaseTimeoutMs,
+      handOverMs: timings.handOverMs,
+      drainMs: options.leaveDrainTimeMs,
+      raftRemovalMs: timings.leaveRaftRemovalMs,
+    };
   }
 
   async shutdown(): Promise<void> {
-    if (this.#stopped) return;
+    if (this.#stopping) return;
+    this.#stopping = true;
+    // Who waits at this server meanwhile is sent on to the next leader.
+    if (this.#parts !== undefined) await handOver(this.#departing(this.#parts.raft));
     this.#stopped = true;
     this.#leaving = true;
     this.#coordinateTimer?.cancel();
@@ -299,10 +298,14 @@ export class Server implements ServerApi, ServerCore {
   async consistentRead(): Promise<void> {
     const { raft, leader } = this.#need();
     const started = this.clock.now();
-    await raft.verifyLeader();
+    await raft.verifyLeader().catch(() => {
+      throw new ServerError("noLeader");
+    });
     const deadline = started + this.options.rpcHoldTimeoutMs;
     while (!leader.readyForConsistentReads) {
-      if (this.clock.now() >= deadline || this.#leaving) throw new ServerError("notReadyForConsistentReads");
+      // No longer the leader, or about to go: the next one answers.
+      if (this.#leaving || raft.role !== "leader") throw new ServerError("noLeader");
+      if (this.clock.now() >= deadline) throw new ServerError("notReadyForConsistentReads");
       await sleep(this.clock, retryDelayMs(this.random, this.options.rpcHoldTimeoutMs));
     }
     this.metrics.sample("rpc.consistentRead", this.clock.now() - started);

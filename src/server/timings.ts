@@ -19,6 +19,8 @@ export const DEFAULT_TIMINGS: ServerTimings = {
   floodIntervalMs: 60_000,
   /** A leaving follower waits this long to see itself removed from raft. */
   leaveRaftRemovalMs: 5_000,
+  /** A leader that goes tries this long to hand over. Ours: 1.8.7 does not. */
+  handOverMs: 2_500,
   /** A write waits this long for a place in raft's queue. */
   enqueueTimeoutMs: 30_000,
   /** Status.Peers of another server is asked again after 1, 2, 4, ... times this. */

@@ -166,7 +166,7 @@ export function onSnapshotSent(
   if (s.lead !== undefined) replicate(s, p);
 }
 
-/** Hands the leadership to `to`, by default to the voter that is furthest. */
+/** Hands the leadership to `to`, by default to the voter that is furthest of those that are heard. */
 export function onTransfer(s: CoreState, to: string | undefined): void {
   const lead = s.lead;
   const fail = (error: string): void => {
@@ -175,10 +175,13 @@ export function onTransfer(s: CoreState, to: string | undefined): void {
   if (lead === undefined) return fail("node is not the leader");
   if (lead.transfer !== undefined) return fail("leadership transfer in progress");
   const others = voters(s).filter((v) => v.id !== s.options.id);
+  // A silent one may hold the most and still never take over.
+  const silent = (p: Progress): number =>
+    p.contactAt !== undefined && s.now - p.contactAt <= s.options.heartbeatTimeoutMs ? 0 : 1;
   const best = others
     .map((v) => lead.progress.get(v.id))
     .filter((p) => p !== undefined)
-    .sort((a, b) => b.match - a.match || b.next - a.next)[0];
+    .sort((a, b) => silent(a) - silent(b) || b.match - a.match || b.next - a.next)[0];
   const target = to ?? best?.server.id;
   if (target === undefined) return fail("cannot find peer");
   if (target === s.options.id) return fail("cannot transfer leadership to itself");
@@ -189,12 +192,13 @@ export function onTransfer(s: CoreState, to: string | undefined): void {
   maybeFinishTransfer(s);
 }
 
-function maybeFinishTransfer(s: CoreState): void {
+/** Tells the target, once it holds everything and everything is committed: who waits for an entry is answered here before the end. */
+export function maybeFinishTransfer(s: CoreState): void {
   const lead = s.lead;
   const t = lead?.transfer;
   if (lead === undefined || t === undefined || t.sent) return;
   const p = lead.progress.get(t.target);
-  if (p === undefined || p.match < s.log.last) return;
+  if (p === undefined || p.match < s.log.last || s.commit < s.log.last) return;
   t.sent = true;
   lead.leaseVoid = true;
   s.effects.push({

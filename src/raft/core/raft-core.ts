@@ -28,6 +28,7 @@ import {
 } from "./follower.ts";
 import {
   leaderDeadline,
+  maybeFinishTransfer,
   onAppendFailed,
   onAppendResponse,
   onEntriesRead,
@@ -169,6 +170,7 @@ export class RaftCore {
         if (event.index > s.persisted && s.log.termAt(event.index) === event.term) {
           s.persisted = event.index;
           maybeCommit(s);
+          maybeFinishTransfer(s);
         }
         return onVotePersisted(s, event.hardTerm);
       case "applied":
