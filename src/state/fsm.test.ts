@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SimClock } from "../../sim/clock.ts";
 import { ACLToken } from "../model/acl.ts";
+import { NodeService, RegisterRequest } from "../model/catalog.ts";
 import { ConfigEntryRequest } from "../model/config-entry-box.ts";
 import { DirEntry, KVSRequest, type TxnResponse } from "../model/kv.ts";
 import { seededRandom } from "../ports/random.ts";
@@ -206,6 +207,40 @@ test("commands encode to the recorded bytes", () => {
       compared++;
     }
   assert.ok(compared > 150, `${compared} compared`);
+});
+
+test("weights that make no sense are stored as the default (observed, value by value)", () => {
+  const { store, fsm } = newFsm();
+  let index = 10;
+  const stored = ([Passing, Warning]: readonly [number, number]): readonly number[] => {
+    const data = encodeCommand(
+      "register",
+      RegisterRequest.make({
+        Datacenter: "dc1",
+        Node: "n",
+        Address: "10.0.0.1",
+        Service: NodeService.make({ ID: "w", Service: "w", Weights: { Passing, Warning } }),
+      }),
+    );
+    fsm.apply({ index: index++, term: 2, data, extensions: null });
+    const { ServiceWeights } = store.read((v) => serviceNodes(v, "w")).value[0]!;
+    return [ServiceWeights.Passing, ServiceWeights.Warning];
+  };
+  for (const kept of [
+    [1, 0],
+    [10, 3],
+    [65_535, 65_535],
+  ] as const)
+    assert.deepEqual(stored(kept), kept);
+  for (const replaced of [
+    [0, 0],
+    [0, 3],
+    [-1, 1],
+    [1, -1],
+    [65_536, 0],
+    [65_535, 65_536],
+  ] as const)
+    assert.deepEqual(stored(replaced), [1, 1]);
 });
 
 test("a split command is applied at the last chunk; chunks of an older term are forgotten", async () => {

@@ -2,7 +2,7 @@
  * What registrations and deregistrations do to nodes, services and checks, and to all that hangs on them. Rules, texts and
  * the moments when an index moves as observed in Consul 1.8.7.
  */
-import type { HealthCheck, Node, NodeService, RegisterRequest } from "../model/catalog.ts";
+import type { HealthCheck, Node, NodeService, RegisterRequest, Weights } from "../model/catalog.ts";
 import { dropCoordinates } from "./coordinate.ts";
 import { same, sameExcept } from "./equal.ts";
 import { dropWildcardMappings, mapNewService } from "./gateway-service.ts";
@@ -154,11 +154,18 @@ function bumpServicesOfNode(tx: WriteTxn, node: string, at: number = tx.index): 
 
 const DEFAULT_WEIGHTS = { Passing: 1, Warning: 1 };
 
-/** What is stored of a service: weights are filled in (both zero is none, observed), the agent's own mark is dropped. */
+/** Weights are 16 bits in DNS, and what passes must have some. */
+const sane = ({ Passing, Warning }: Weights): boolean =>
+  Passing >= 1 && Passing <= 65_535 && Warning >= 0 && Warning <= 65_535;
+
+/** What is stored of a service: weights that make no sense are the default (observed), the agent's own mark is dropped. */
 const stored = (service: NodeService): NodeService => {
   const weights = service.Weights;
-  const none = weights === null || (weights.Passing === 0 && weights.Warning === 0);
-  return { ...service, Weights: none ? DEFAULT_WEIGHTS : weights, LocallyRegisteredAsSidecar: false };
+  return {
+    ...service,
+    Weights: weights !== null && sane(weights) ? weights : DEFAULT_WEIGHTS,
+    LocallyRegisteredAsSidecar: false,
+  };
 };
 
 const sameService = (a: NodeService, b: NodeService): boolean =>

@@ -14,7 +14,7 @@ function advertised(...addresses: readonly string[]): string | undefined {
     defaultInterface: undefined,
   };
   const found = new AddressReader(host, issues).advertised("0.0.0.0");
-  return issues.empty ? found : undefined;
+  return issues.error() === undefined ? found : undefined;
 }
 
 test("the one private address is advertised; what is private was asked of the original, address by address", () => {
