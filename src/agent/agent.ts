@@ -204,7 +204,7 @@ class Agent implements RunningAgent {
         pausePush: () => this.#syncer.pause(),
       },
     );
-    this.cache = new AnswerCache({ clock, rpc: this });
+    this.cache = new AnswerCache({ clock, metrics, rpc: this });
     this.#registrations = new ConfiguredRegistrations(this.local);
     this.#coordinates = new CoordinateSender(
       { node, datacenter, token: agentToken },

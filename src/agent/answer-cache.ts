@@ -5,6 +5,7 @@
 import type { MethodName, MethodReply, MethodRequest, RpcCaller } from "../model/methods.ts";
 import type { QueryMeta, QueryOptions } from "../model/query.ts";
 import { type Clock, sleep } from "../ports/clock.ts";
+import { type Metrics, noMetrics } from "../ports/metrics.ts";
 import {
   CACHE_ENTRIES_MAX,
   CACHE_ENTRY_IDLE_MS,
@@ -54,15 +55,28 @@ const keyOf = (method: MethodName, request: QueryOptions): string => {
   return `${method} ${JSON.stringify(rest, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v instanceof Map ? [...v] : v))}`;
 };
 
+/** How Consul 1.8.7 calls the kinds of answers in its figures. */
+const FIGURES: Partial<Record<MethodName, string>> = {
+  "Catalog.ListDatacenters": "catalog-datacenters",
+  "Catalog.ListServices": "catalog-list-services",
+  "Catalog.NodeServices": "node-services",
+  "Catalog.ServiceNodes": "catalog-services",
+  "Health.ServiceNodes": "health-services",
+  "PreparedQuery.Execute": "prepared-query",
+};
+const figureOf = (method: MethodName): string => FIGURES[method] ?? method.toLowerCase().replace(".", "-");
+
 export class AnswerCache {
   readonly #rpc: RpcCaller;
   readonly #clock: Clock;
+  readonly #metrics: Metrics;
   readonly #entries = new Map<string, Entry>();
   #closed = false;
 
-  constructor(ports: { readonly rpc: RpcCaller; readonly clock: Clock }) {
+  constructor(ports: { readonly rpc: RpcCaller; readonly clock: Clock; readonly metrics?: Metrics }) {
     this.#rpc = ports.rpc;
     this.#clock = ports.clock;
+    this.#metrics = ports.metrics ?? noMetrics;
   }
 
   /** Rejects as the call itself would when there is no answer to fall back on. */
@@ -77,10 +91,12 @@ export class AnswerCache {
     const now = this.#clock.now();
     if (entry?.value !== undefined && (kind === "refreshed" || this.#fresh(entry, request, now))) {
       entry.usedMs = now;
+      this.#count(method, "hit");
       if (kind === "refreshed" && request.MinQueryIndex > 0) await this.#wait(entry, request, signal);
       return this.#cached(kind, entry, true);
     }
     const before = entry?.value;
+    this.#count(method, before === undefined ? "miss_new" : "miss_expired");
     if (entry === undefined) entry = this.#add(key, now);
     entry.usedMs = now;
     try {
@@ -134,12 +150,27 @@ export class AnswerCache {
       first: undefined,
     };
     this.#entries.set(key, entry);
+    this.#tellSize();
     return entry;
   }
 
   #drop(key: string, entry: Entry): void {
     entry.stop.abort(new Error("left the cache"));
     if (this.#entries.get(key) === entry) this.#entries.delete(key);
+    this.#tellSize();
+  }
+
+  #count(method: MethodName, what: "hit" | "miss_new" | "miss_expired"): void {
+    this.#metrics.count(`consul.cache.${figureOf(method)}.${what}`);
+  }
+
+  #countFetch(method: MethodName, what: "fetch_success" | "fetch_error"): void {
+    this.#metrics.count(`consul.cache.${what}`);
+    this.#metrics.count(`consul.cache.${figureOf(method)}.${what}`);
+  }
+
+  #tellSize(): void {
+    this.#metrics.gauge("consul.cache.entries_count", this.#entries.size);
   }
 
   async #fetch<M extends MethodName>(
@@ -149,7 +180,14 @@ export class AnswerCache {
     request: MethodRequest<M> & QueryOptions,
   ): Promise<void> {
     const plain = { ...request, MinQueryIndex: 0, MaxQueryTime: 0n };
-    const value = (await this.#rpc.rpc(method, plain)) as object;
+    let value: object;
+    try {
+      value = (await this.#rpc.rpc(method, plain)) as object;
+    } catch (error) {
+      this.#countFetch(method, "fetch_error");
+      throw error;
+    }
+    this.#countFetch(method, "fetch_success");
     entry.value = value;
     entry.confirmedMs = this.#clock.now();
     if (kind === "refreshed" && !entry.stop.signal.aborted && !this.#closed)
@@ -166,6 +204,7 @@ export class AnswerCache {
     let pauseMs = RETRY_FIRST_MS;
     while (!signal.aborted) {
       if (this.#clock.now() - entry.usedMs > CACHE_ENTRY_IDLE_MS) {
+        this.#metrics.count("consul.cache.evict_expired");
         this.#drop(keyOf(method, request), entry);
         return;
       }
@@ -176,6 +215,7 @@ export class AnswerCache {
           { ...request, MinQueryIndex: index, MaxQueryTime: CACHE_REFRESH_WAIT_NS },
           { signal },
         )) as object & Partial<QueryMeta>;
+        this.#countFetch(method, "fetch_success");
         // An index that went back starts anew with the next round.
         entry.value = (next.Index ?? 0) < index ? { ...next, Index: 0 } : next;
         entry.confirmedMs = this.#clock.now();
@@ -184,6 +224,7 @@ export class AnswerCache {
         for (const wake of [...entry.waiters]) wake();
       } catch {
         if (signal.aborted) return;
+        this.#countFetch(method, "fetch_error");
         entry.stale = true;
         await sleep(this.#clock, pauseMs, { signal }).catch(() => {});
         pauseMs = Math.min(pauseMs * 2, CACHE_REFRESH_RETRY_MS_MAX);

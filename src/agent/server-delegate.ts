@@ -1,6 +1,7 @@
 /** A server agent's way to the catalog: the server in this process. */
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { Metrics } from "../ports/metrics.ts";
 import type { NowOrLater } from "../ports/now-or-later.ts";
 import type {
   ServerApi,
@@ -62,6 +63,7 @@ export class ServerDelegate implements Delegate {
   readonly #server: ServerApi;
   readonly #clock: Clock;
   readonly #bucket: TokenBucket;
+  readonly #metrics: Metrics;
 
   constructor(config: RuntimeConfig, nodeId: string, ports: ServerPorts) {
     const { lan, wan } = ports;
@@ -72,6 +74,7 @@ export class ServerDelegate implements Delegate {
     };
     this.#server = createServer({ ...serverOptions(config, nodeId), onRpcListening }, ports);
     this.#clock = ports.clock;
+    this.#metrics = ports.metrics;
     this.#bucket = new TokenBucket(config.limits.rpcRate, config.limits.rpcMaxBurst, ports.clock.now());
   }
 
@@ -108,7 +111,7 @@ export class ServerDelegate implements Delegate {
   }
 
   answer<M extends MethodName>(method: M, request: MethodRequest<M>): NowOrLater<MethodReply<M>> {
-    if (!this.#bucket.take(this.#clock.now())) throw new Error("RPC rate limit exceeded");
+    this.#admit();
     return this.#server.answer?.(method, request) ?? this.#server.rpc(method, request);
   }
 
@@ -117,7 +120,14 @@ export class ServerDelegate implements Delegate {
     request: MethodRequest<M>,
     options?: { readonly signal?: AbortSignal },
   ): Promise<MethodReply<M>> {
-    if (!this.#bucket.take(this.#clock.now())) throw new Error("RPC rate limit exceeded");
+    this.#admit();
     return this.#server.rpc(method, request, options);
+  }
+
+  #admit(): void {
+    this.#metrics.count("client.rpc");
+    if (this.#bucket.take(this.#clock.now())) return;
+    this.#metrics.count("client.rpc.exceeded");
+    throw new Error("RPC rate limit exceeded");
   }
 }

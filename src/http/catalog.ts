@@ -214,6 +214,33 @@ const near = "Sort by estimated round trip from this node; `_agent` is the agent
 const nodeMeta = "Only nodes with this metadata (`key:value`, repeatable).";
 const tag = "Only instances with this tag (repeatable).";
 
+/** Counts requests and their outcomes: Consul 1.8.7 does so for this family alone. */
+function counted(
+  figure: string,
+  handler: (c: Call) => Answer | Promise<Answer>,
+): (c: Call) => Answer | Promise<Answer> {
+  return (c) => {
+    const { metrics, config } = c.agent;
+    const labels = { node: config.nodeName };
+    metrics.count(`client.api.${figure}`, 1, labels);
+    const failed = (error: unknown): never => {
+      metrics.count(`client.rpc.error.${figure}`, 1, labels);
+      throw error;
+    };
+    const succeeded = (answer: Answer): Answer => {
+      metrics.count(`client.api.success.${figure}`, 1, labels);
+      return answer;
+    };
+    let answer: Answer | Promise<Answer>;
+    try {
+      answer = handler(c);
+    } catch (error) {
+      return failed(error);
+    }
+    return answer instanceof Promise ? answer.then(succeeded, failed) : succeeded(answer);
+  };
+}
+
 export const catalogRoutes = [
   route(
     "PUT",
@@ -224,7 +251,7 @@ export const catalogRoutes = [
       body: "RegisterRequest",
       namespaced: true,
     },
-    register,
+    counted("catalog_register", register),
   ),
   route(
     "PUT",
@@ -235,13 +262,13 @@ export const catalogRoutes = [
       body: "DeregisterRequest",
       namespaced: true,
     },
-    deregister,
+    counted("catalog_deregister", deregister),
   ),
   route(
     "GET",
     "/v1/catalog/datacenters",
     { summary: "Known datacenters, nearest first.", acl: "none" },
-    datacenters,
+    counted("catalog_datacenters", datacenters),
   ),
   route(
     "GET",
@@ -254,7 +281,7 @@ export const catalogRoutes = [
       filter: true,
       params: { near, "node-meta": nodeMeta },
     },
-    nodes,
+    counted("catalog_nodes", nodes),
   ),
   route(
     "GET",
@@ -267,7 +294,7 @@ export const catalogRoutes = [
       params: { "node-meta": nodeMeta },
       namespaced: true,
     },
-    services,
+    counted("catalog_services", services),
   ),
   route(
     "GET",
@@ -281,7 +308,7 @@ export const catalogRoutes = [
       params: { tag, near, "node-meta": nodeMeta },
       namespaced: true,
     },
-    service,
+    counted("catalog_service_nodes", service),
   ),
   route(
     "GET",
@@ -295,7 +322,7 @@ export const catalogRoutes = [
       params: { tag, near, "node-meta": nodeMeta },
       namespaced: true,
     },
-    connect,
+    counted("catalog_connect_service_nodes", connect),
   ),
   route(
     "GET",
@@ -308,7 +335,7 @@ export const catalogRoutes = [
       filter: true,
       namespaced: true,
     },
-    node,
+    counted("catalog_node_services", node),
   ),
   route(
     "GET",
@@ -321,7 +348,7 @@ export const catalogRoutes = [
       filter: true,
       namespaced: true,
     },
-    nodeServices,
+    counted("catalog_node_service_list", nodeServices),
   ),
   route(
     "GET",
@@ -333,6 +360,6 @@ export const catalogRoutes = [
       blocking: true,
       namespaced: true,
     },
-    gatewayServices,
+    counted("catalog_gateway_services", gatewayServices),
   ),
 ];

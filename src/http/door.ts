@@ -175,9 +175,13 @@ class Door implements HttpDoor {
     const method = req.method ?? "GET";
     const { config } = this.#agent;
     for (const blocked of config.httpBlockEndpoints)
-      if (path.startsWith(blocked)) return this.#text(req, res, 403, REFUSALS.endpointBlocked);
+      if (path.startsWith(blocked)) {
+        this.#measure(endpoint, method, started);
+        return this.#text(req, res, 403, REFUSALS.endpointBlocked);
+      }
     const found = endpoint.find(method, rest);
     if (found === undefined) {
+      this.#measure(endpoint, method, started);
       const allowed = endpoint.allow(rest);
       if (method === "OPTIONS") {
         const headers = ["Allow", `OPTIONS,${allowed}`, ...this.#common];
@@ -289,10 +293,16 @@ class Door implements HttpDoor {
     respond(req, res, status, ["Content-Type", TEXT_TYPE, ...this.#common, ...extra], text);
   }
 
-  #finished(call: Call, endpoint: Endpoint, method: string, queryText: string, started: number): void {
+  /** Milliseconds since `started`. */
+  #measure(endpoint: Endpoint, method: string, started: number): number {
     const { clock, metrics } = this.#agent;
     const elapsed = clock.now() - started;
     metrics.sample(`http.${method}.${endpoint.metric}`, elapsed);
+    return elapsed;
+  }
+
+  #finished(call: Call, endpoint: Endpoint, method: string, queryText: string, started: number): void {
+    const elapsed = this.#measure(endpoint, method, started);
     const url = queryText === "" ? call.path : `${call.path}?${hideSecrets(queryText)}`;
     this.#log.debug(`Request ${method} ${url} (${formatElapsed(elapsed)}) from=${from(call.req)}`);
   }

@@ -65,7 +65,7 @@ export class Applier {
     const started = ports.clock.now();
     const before = this.#index;
     this.#applying = true;
-    if (before < core.applicable) ports.metrics.sample("raft.commitNumLogs", core.applicable - before);
+    if (before < core.applicable) ports.metrics.gauge("raft.commitNumLogs", core.applicable - before);
     while (this.#index < core.applicable) {
       const count = Math.min(APPLY_BATCH_MAX, core.applicable - this.#index);
       const entries = core.state.log.slice(this.#index + 1, count, APPEND_BYTES_MAX);
@@ -107,9 +107,14 @@ export class Applier {
   }
 
   #applyEntries(entries: readonly LogEntry[]): void {
-    const { fsm } = this.#host.ports;
+    const { fsm, clock, metrics } = this.#host.ports;
     for (const entry of entries) {
-      const result = entry.type === LOG_TYPE.command ? fsm.apply(entry) : undefined;
+      let result: unknown;
+      if (entry.type === LOG_TYPE.command) {
+        const started = clock.now();
+        result = fsm.apply(entry);
+        metrics.sample("raft.fsm.apply", clock.now() - started);
+      }
       this.holds(entry.index, entry.term);
       this.#host.onApplied(entry, result);
     }

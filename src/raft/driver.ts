@@ -361,7 +361,7 @@ export class RaftDriver {
     const started = this.#ports.clock.now();
     let entries = 0;
     for (const op of batch.ops) if (op.kind === "append") entries += op.entries.length;
-    if (entries > 0) this.#ports.metrics.sample("raft.leader.dispatchNumLogs", entries);
+    if (entries > 0) this.#ports.metrics.gauge("raft.leader.dispatchNumLogs", entries);
     this.#ports.store.write(batch, (error) => {
       if (generation !== this.#generation) return;
       if (error !== undefined) return this.#storageFailed(error);
@@ -439,11 +439,14 @@ export class RaftDriver {
       case "receive-snapshot":
         this.#watch(this.#snapshots.receive(effect.id, effect.request));
         return;
-      case "compact":
+      case "compact": {
+        const started = this.#ports.clock.now();
         this.#ports.store.compact(effect.through, (error) => {
+          this.#ports.metrics.sample("raft.compactLogs", this.#ports.clock.now() - started);
           if (error !== undefined) this.#log.error(`Failed to compact logs: ${error.message}`);
         });
         return;
+      }
       case "restore-ready":
         return this.#snapshots.onRestoreReady(effect);
       case "restored":
@@ -468,11 +471,15 @@ export class RaftDriver {
     const { clock, metrics } = this.#ports;
     const sentAt = clock.now();
     this.#ports.transport.send(to, lane, request, (error, response) => {
-      if (request.kind === "append" && response !== undefined)
+      if (request.kind === "append" && response !== undefined) {
+        const heartbeat = lane === "heartbeat";
         metrics.sample(
-          `raft.replication.${lane === "heartbeat" ? "heartbeat" : "appendEntries.rpc"}.${to.id}`,
+          `raft.replication.${heartbeat ? "heartbeat" : "appendEntries.rpc"}.${to.id}`,
           clock.now() - sentAt,
         );
+        if (!heartbeat)
+          metrics.count(`raft.replication.appendEntries.logs.${to.id}`, request.entries?.length ?? 0);
+      }
       if (generation !== this.#generation || this.#stopped) return;
       if (response !== undefined) return this.#step({ kind: "response", to, request, response });
       // A peer that answers "unexpected command" to a pre-vote has none; like one that hangs up on it.
@@ -496,6 +503,7 @@ export class RaftDriver {
       this.#proposals.refuseQueue(RAFT_ERROR.notLeader);
     }
     this.#ports.metrics.count(`raft.state.${effect.role}`);
+    if (effect.role === "candidate") this.#ports.metrics.count("raft.transition.heartbeat_timeout");
     for (const handler of [...this.#roleHandlers]) handler({ role: effect.role, leader: effect.leader });
   }
 

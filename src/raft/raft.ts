@@ -1,7 +1,7 @@
 /** One server's raft: real disk, real connections, and the {@link RaftNode} that the rest of the program sees. */
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
-import type { Clock } from "../ports/clock.ts";
+import type { Clock, Timer } from "../ports/clock.ts";
 import { type Disk, realDisk } from "../ports/disk.ts";
 import type { Logger } from "../ports/log.ts";
 import type { Metrics } from "../ports/metrics.ts";
@@ -60,6 +60,7 @@ class Node implements RaftNode {
   readonly #driver: RaftDriver;
   readonly #connections = new Set<RaftConnection>();
   #lastContactBefore: number | undefined;
+  #figuresTimer: Timer | undefined;
 
   constructor(options: RaftOptions, ports: RaftPorts) {
     this.#options = options;
@@ -109,11 +110,20 @@ class Node implements RaftNode {
   async start(): Promise<void> {
     if (this.#folder !== undefined) await this.#recover(this.#folder);
     await this.#driver.start();
+    this.#tellIndexes();
     const s = this.#state;
     this.#log.info("Initial configuration", {
       index: s.configurations.latest.index,
       servers: describeServers(s.configurations.latest.servers),
     });
+  }
+
+  /** Once a second, so that who reads figures from time to time sees them also while nothing is written. */
+  #tellIndexes(): void {
+    const { clock, metrics } = this.#ports;
+    metrics.gauge("raft.applied_index", this.appliedIndex);
+    metrics.gauge("raft.last_index", this.lastIndex);
+    this.#figuresTimer = clock.timer(INDEX_FIGURES_MS, () => this.#tellIndexes());
   }
 
   async #recover(folder: string): Promise<void> {
@@ -182,6 +192,7 @@ class Node implements RaftNode {
   }
 
   async barrier(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.#ports.metrics.count("raft.barrier");
     await this.#ask<Applied>((done) =>
       this.#driver.propose(
         { type: LOG_TYPE.barrier, data: new Uint8Array(0), extensions: null },
@@ -192,6 +203,7 @@ class Node implements RaftNode {
   }
 
   verifyLeader(): Promise<void> {
+    this.#ports.metrics.count("raft.verify_leader");
     return this.#ask<void>((done) => this.#driver.verify(done));
   }
 
@@ -345,10 +357,13 @@ class Node implements RaftNode {
 
   async shutdown(): Promise<void> {
     this.#lastContactBefore = this.lastContactMs;
+    this.#figuresTimer?.cancel();
     await this.#driver.shutdown();
     for (const connection of this.#connections) connection.close();
   }
 }
+
+const INDEX_FIGURES_MS = 1_000;
 
 const suffrageName = (n: number): string =>
   n === SUFFRAGE.voter ? "Voter" : n === SUFFRAGE.nonvoter ? "Nonvoter" : "Staging";

@@ -100,7 +100,9 @@ export class SnapshotWork {
   async #snapshot(): Promise<SnapshotMeta | undefined> {
     const { snapshots, fsm, clock, metrics } = this.#host.ports;
     if (this.#host.core === undefined || this.#host.stopped) throw raftError(RAFT_ERROR.shutdown);
+    const creating = clock.now();
     const sink = await snapshots.create();
+    metrics.sample("raft.snapshot.create", clock.now() - creating);
     try {
       await this.#host.fsmFree();
       // From here to the first chunk nothing is applied: index, term, configuration and state belong together.
@@ -118,7 +120,9 @@ export class SnapshotWork {
         );
       const started = clock.now();
       const state = fsm.snapshot();
+      metrics.sample("raft.fsm.snapshot", clock.now() - started);
       this.#host.ports.log.info(`Starting snapshot up to ${index}`);
+      const writing = clock.now();
       await writeState(state, sink, {
         now: () => clock.now(),
         yieldTurn: () => new Promise((resolve) => this.#host.ports.defer(resolve)),
@@ -129,7 +133,9 @@ export class SnapshotWork {
         configuration: { servers: committed.servers },
         configurationIndex: committed.index,
       });
-      metrics.sample("raft.snapshot.takeSnapshot", clock.now() - started);
+      const ended = clock.now();
+      metrics.sample("raft.snapshot.persist", ended - writing);
+      metrics.sample("raft.snapshot.takeSnapshot", ended - started);
       this.#host.ports.log.info(`Snapshot to ${index} complete`, { bytes: meta.size });
       this.#host.step({ kind: "snapshot-taken", index, term });
       return meta;
@@ -194,7 +200,10 @@ export class SnapshotWork {
         if (generation !== this.#host.generation) return;
         if (stored !== undefined && head.index > this.#host.fsmIndex) {
           const { stream } = await this.#host.ports.snapshots.open(stored.id);
-          await this.#host.ports.fsm.restore(stream);
+          const { clock, metrics, fsm } = this.#host.ports;
+          const started = clock.now();
+          await fsm.restore(stream);
+          metrics.sample("raft.fsm.restore", clock.now() - started);
           this.#host.fsmHolds(head.index, head.term);
           this.#host.abortProposals(head.index, RAFT_ERROR.leadershipLost);
           this.#host.ports.log.info("Installed remote snapshot", { index: head.index });

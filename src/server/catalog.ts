@@ -112,6 +112,8 @@ export function catalogEndpoints(core: ServerCore) {
         readKey("Catalog.ServiceNodes", request, kind, address, name, ...tags),
       );
       core.metrics.count(`catalog.${kind}.query`, 1, { service: name });
+      if (tags.length > 0)
+        core.metrics.count(`catalog.${kind}.query-tags`, 1, { service: name, tag: tags.join(".") });
       if ((reply.ServiceNodes ?? []).length === 0)
         core.metrics.count(`catalog.${kind}.not-found`, 1, { service: name });
       return reply;

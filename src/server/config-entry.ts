@@ -59,12 +59,16 @@ export function configEntryEndpoints(core: ServerCore) {
       const Entry = normalized(request.Entry);
       checkConfigEntry(Entry);
       const Op = request.Op === "upsert-cas" ? "upsert-cas" : "upsert";
+      const started = core.clock.now();
       const result = await core.commit("configEntry", { ...request, Op, Entry });
+      core.metrics.sample("config_entry.apply", core.clock.now() - started);
       return result === true;
     },
     "ConfigEntry.Delete": async (request) => {
       const Entry = normalized(request.Entry);
+      const started = core.clock.now();
       await core.commit("configEntry", { ...request, Op: "delete", Entry });
+      core.metrics.sample("config_entry.delete", core.clock.now() - started);
       return {};
     },
     "ConfigEntry.Get": (request, call) => {

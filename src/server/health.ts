@@ -88,6 +88,8 @@ export function healthEndpoints(core: ServerCore) {
       );
       return whenReady(found, (reply) => {
         core.metrics.count(`health.${kind}.query`, 1, { service: name });
+        if (tags.length > 0)
+          core.metrics.count(`health.${kind}.query-tags`, 1, { service: name, tag: tags.join(".") });
         if (reply.Nodes === null || reply.Nodes.length === 0)
           core.metrics.count(`health.${kind}.not-found`, 1, { service: name });
         return reply;

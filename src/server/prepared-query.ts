@@ -173,8 +173,9 @@ export function preparedQueryEndpoints(core: ServerCore) {
   return {
     "PreparedQuery.Apply": async (request) => {
       const logged = normalize(request);
+      const started = core.clock.now();
       await core.commit("preparedQuery", logged);
-      core.metrics.count("prepared-query.apply");
+      core.metrics.sample("prepared-query.apply", core.clock.now() - started);
       return logged.Query!.ID;
     },
     "PreparedQuery.Get": (request, call) => {
@@ -192,23 +193,27 @@ export function preparedQueryEndpoints(core: ServerCore) {
     "PreparedQuery.List": (request, call) =>
       core.read(request, call, preparedQueryList, (all) => ({ Queries: orNil(all) })),
     "PreparedQuery.Explain": async (request) => {
+      const started = core.clock.now();
       await settle(request);
-      core.metrics.count("prepared-query.explain");
-      return { Query: resolve(request.QueryIDOrName, request.Agent), ...core.queryMeta() };
+      const Query = resolve(request.QueryIDOrName, request.Agent);
+      core.metrics.sample("prepared-query.explain", core.clock.now() - started);
+      return { Query, ...core.queryMeta() };
     },
     "PreparedQuery.Execute": async (request, call) => {
+      const started = core.clock.now();
       await settle(request);
-      core.metrics.count("prepared-query.execute");
       const query = resolve(request.QueryIDOrName, request.Agent);
       const reply = execute(query, request.Connect);
       const Nodes = limited(byDistance(sourceOf(request, query), reply.Nodes), request.Limit);
+      core.metrics.sample("prepared-query.execute", core.clock.now() - started);
       if (Nodes !== null && Nodes.length > 0) return { ...reply, Nodes };
       return failover(request, query, { ...reply, Nodes }, call);
     },
     "PreparedQuery.ExecuteRemote": async (request) => {
+      const started = core.clock.now();
       await settle(request);
-      core.metrics.count("prepared-query.execute_remote");
       const reply = execute(request.Query, request.Connect);
+      core.metrics.sample("prepared-query.execute_remote", core.clock.now() - started);
       return { ...reply, Nodes: limited(reply.Nodes, request.Limit) };
     },
   } satisfies Partial<Handlers>;

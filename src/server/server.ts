@@ -103,7 +103,7 @@ export class Server implements ServerApi, ServerCore {
       ports,
     );
     this.store = new StateStore({ clock: ports.clock, onTombstone: (index) => this.#tombstones.hint(index) });
-    this.#fsm = new StateFsm(this.store);
+    this.#fsm = new StateFsm(this.store, ports);
     this.#pool = new RpcPool(
       { idleCloseMs: IDLE_CLOSE_SERVER_MS, idleStreamsMax: IDLE_STREAMS_SERVER },
       ports,

@@ -76,21 +76,27 @@ export class SessionTimers {
       id,
       this.#clock.timer(ms * SESSION_TTL_MULTIPLIER, () => {
         this.#timers.delete(id);
+        this.#tellActive();
         void this.#expire(id, signal);
       }),
     );
+    this.#tellActive();
+  }
+
+  #tellActive(): void {
     this.#metrics.gauge("session_ttl.active", this.#timers.size);
   }
 
   clear(id: string): void {
     this.#timers.get(id)?.cancel();
-    this.#timers.delete(id);
+    if (this.#timers.delete(id)) this.#tellActive();
   }
 
   /** Not leader any more. */
   clearAll(): void {
     for (const t of this.#timers.values()) t.cancel();
     this.#timers.clear();
+    this.#tellActive();
     this.#stopped.abort();
     this.#stopped = new AbortController();
   }

@@ -71,9 +71,10 @@ export function sessionEndpoints(core: ServerCore) {
         (all) => ({ Sessions: orNil(all) }),
       ),
     "Session.Renew": (request) => {
+      const started = core.clock.now();
       const { index, value } = core.store.peek((view) => sessionGet(view, idOf(request)));
       if (value !== undefined) core.sessionTimers.reset(value.ID, value.TTL);
-      core.metrics.count("session.renew");
+      core.metrics.sample("session.renew", core.clock.now() - started);
       // Consistency fields stay zero here (observed).
       return {
         Sessions: value === undefined ? null : [value],

@@ -57,13 +57,15 @@ export function txnEndpoints(core: ServerCore) {
       return result as TxnResponse;
     },
     "Txn.Read": async (request) => {
+      const started = core.clock.now();
       if (request.RequireConsistent) await core.consistentRead();
       else if (!request.AllowStale) await core.leaderRead();
       const { ops, errors } = normalizeTxn(core, request.Ops);
       const meta = core.queryMeta();
       if (errors.length > 0) return { Results: null, Errors: errors, ...meta };
-      core.metrics.count("txn.read");
-      return { ...readTxn(core.store, ops ?? []), ...meta };
+      const read = readTxn(core.store, ops ?? []);
+      core.metrics.sample("txn.read", core.clock.now() - started);
+      return { ...read, ...meta };
     },
   } satisfies Partial<Handlers>;
 }

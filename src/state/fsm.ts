@@ -3,6 +3,8 @@
  * entries, so that every server, also one of HashiCorp's, has the same state at the same index.
  */
 import type { ACL } from "../model/acl.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Metrics } from "../ports/metrics.ts";
 import { MsgpackReader } from "../wire/msgpack.ts";
 import {
   bootstrapAcl,
@@ -21,6 +23,7 @@ import {
 } from "./acl-writes.ts";
 import { casAutopilotConfig, setAutopilotConfig } from "./autopilot.ts";
 import { CHUNK_INCOMPLETE, Chunks, decodeChunkPlace } from "./chunks.ts";
+import { commandFigure } from "./command-figure.ts";
 import { type CommandBody, type CommandKind, commandByType, commands, IGNORE_UNKNOWN } from "./commands.ts";
 import { casConfigEntry, deleteConfigEntry, setConfigEntry } from "./config-entry.ts";
 import {
@@ -276,12 +279,20 @@ function runConnectCa(store: StateStore, index: number, request: CommandBody<"co
   }
 }
 
+export interface FsmPorts {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
 export class StateFsm {
   readonly #store: StateStore;
+  readonly #ports: FsmPorts | undefined;
   readonly #chunks = new Chunks();
 
-  constructor(store: StateStore) {
+  /** `ports`: where the times of commands are reported; nothing that is applied depends on them. */
+  constructor(store: StateStore, ports?: FsmPorts) {
     this.#store = store;
+    this.#ports = ports;
   }
 
   /**
@@ -315,11 +326,17 @@ export class StateFsm {
     } catch (error) {
       throw new BadCommandError(index, kind, error);
     }
+    const started = this.#ports?.clock.now() ?? 0;
     try {
       return (runners[kind] as Run<CommandKind>)(this.#store, index, body as CommandBody<CommandKind>);
     } catch (error) {
       if (error instanceof CommandError) return error;
       throw error;
+    } finally {
+      if (this.#ports !== undefined) {
+        const { name, labels } = commandFigure(kind, body as CommandBody<CommandKind>);
+        this.#ports.metrics.sample(name, this.#ports.clock.now() - started, labels);
+      }
     }
   }
 

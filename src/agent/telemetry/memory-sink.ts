@@ -214,8 +214,10 @@ const newInterval = (startMs: number): Interval => ({
 
 function idOf(name: string, labels: Labels): string {
   if (labels === NO_LABELS) return name;
+  const keys = Object.keys(labels);
+  if (keys.length > 1) keys.sort();
   let id = name;
-  for (const key of Object.keys(labels).sort()) id += `;${key}=${labels[key]}`;
+  for (const key of keys) id += `;${key}=${labels[key]}`;
   return id;
 }
 

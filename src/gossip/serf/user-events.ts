@@ -72,6 +72,7 @@ export class UserEvents {
     const copy = Buffer.from(payload);
     slot.events.push({ name: e.Name, payload: copy });
     metrics.count("serf.events");
+    metrics.count(`serf.events.${e.Name}`);
     emit({
       kind: "event",
       event: { kind: "user", ltime: BigInt(e.LTime), name: e.Name, payload: copy, coalesce: e.CC },
