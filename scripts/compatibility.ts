@@ -24,7 +24,6 @@ export const ABSENT_ROUTES: readonly (readonly [string, string])[] = [
   ["GET", "/v1/agent/connect/ca/roots"],
   ["GET", "/v1/agent/connect/ca/leaf/{service}"],
   ["POST", "/v1/agent/connect/authorize"],
-  ["GET", "/debug/pprof/{profile}"],
 ];
 export const ABSENT_COMMANDS: readonly string[] = [
   "acl",

@@ -217,15 +217,18 @@ async function captureProfiles(client: TribuneClient, folder: string, lengthMs: 
     ["heap.prof", "/debug/pprof/heap", {}],
     ["goroutine.prof", "/debug/pprof/goroutine", {}],
     ["profile.prof", "/debug/pprof/profile", { seconds }],
+    ["trace.out", "/debug/pprof/trace", { seconds }],
   ];
-  let any = false;
-  for (const [name, path, params] of wanted) {
-    const reply = await client.raw("GET", path, { params });
-    if (reply.statusCode !== 200) continue;
-    any = true;
-    await writeFile(join(folder, name), reply.body);
-  }
-  return any;
+  // At once: together they take no longer than the interval.
+  const given = await Promise.all(
+    wanted.map(async ([name, path, params]) => {
+      const reply = await client.raw("GET", path, { params });
+      if (reply.statusCode !== 200) return false;
+      await writeFile(join(folder, name), reply.body);
+      return true;
+    }),
+  );
+  return given.some((g) => g);
 }
 
 /** A gzip tar of a folder's files (ustar), names below the folder's own. */

@@ -6,6 +6,7 @@ import { catalogRoutes } from "./catalog.ts";
 import { configEntryRoutes } from "./config-entry.ts";
 import { connectRoutes } from "./connect.ts";
 import { coordinateRoutes } from "./coordinate.ts";
+import { debugRoutes } from "./debug-profiles.ts";
 import { descriptionRoutes } from "./description.ts";
 import { eventRoutes } from "./event.ts";
 import { healthRoutes } from "./health.ts";
@@ -27,6 +28,7 @@ const families: readonly Route[] = [
   ...configEntryRoutes,
   ...connectRoutes,
   ...coordinateRoutes,
+  ...debugRoutes,
   ...eventRoutes,
   ...healthRoutes,
   ...kvRoutes,

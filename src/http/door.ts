@@ -12,6 +12,7 @@ import { cidrTest } from "./address-filter.ts";
 import { apiRoutes } from "./api.ts";
 import { Call, plainIp, type Waiting } from "./call.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
+import { endProfiling } from "./debug-profiles.ts";
 import { HttpError, REFUSALS, statusOf } from "./errors.ts";
 import { HEADER_BYTES_MAX, HEADERS_TIMEOUT_MS } from "./limits.ts";
 import { HTML_TYPE, JSON_TYPE, prettyJson, respond, TEXT_TYPE } from "./respond.ts";
@@ -102,6 +103,7 @@ class Door implements HttpDoor {
     });
     await Promise.all(closed);
     force.cancel();
+    endProfiling(this.#agent);
   }
 
   async #listen(address: ListenAddress): Promise<ListenAddress> {

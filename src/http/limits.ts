@@ -32,3 +32,6 @@ export const TXN_OPS_MAX = 64;
 
 /** Bytes of encoded lists kept by each kind of list (nodes, instances, keys, ...): the few that are asked for all the time. */
 export const KEPT_BODY_BYTES_MAX = 16 << 20;
+
+/** Seconds that a profile is recorded at most: an event a microsecond would fill the memory of whoever forgot it. */
+export const PROFILE_SECONDS_MAX = 600;
