@@ -2,7 +2,7 @@
  * Ten thousand blocking queries on one service at one agent, against both programs in turn: memory of a waiter, time from a
  * change to the last reply, and who wakes. Run by itself:
  *
- *   node_modules/.bin/node bench/blocking.ts [--waiters=10000] [--others=1000] [--rounds=3] [--program=tribune|consul] [--heap]
+ *   node_modules/.bin/node bench/blocking.ts [--waiters=10000] [--others=1000] [--rounds=3] [--program=tribune|consul] [--heap] [--brief]
  *
  * Each waiter has a connection of its own, as ten thousand processes would. First every connection asks once and stays open
  * (that is what sockets cost), then every one waits (the difference is what waiting costs). Memory is what the kernel says of
@@ -17,9 +17,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { getJson, send } from "./http-driver.ts";
 import { atRest, cpuUs, memoryMb } from "./process-facts.ts";
-import { BenchAgent, discard, missing, PROGRAMS, type Program } from "./programs.ts";
+import { address, BenchAgent, discard, missing, PROGRAMS, type Program } from "./programs.ts";
 
-const IP = { tribune: "127.13.20.1", consul: "127.13.20.2" } as const;
+const IP = { tribune: address("20.1"), consul: address("20.2") } as const;
 /** Connections opened at once: below any backlog. */
 const OPENED_AT_ONCE = 200;
 const REPLY_WITHIN_MS = 60_000;
@@ -29,6 +29,8 @@ interface Options {
   readonly others: number;
   readonly rounds: number;
   readonly heap: boolean;
+  /** Ends with the last change: nothing about what is left when all went away. */
+  readonly brief: boolean;
 }
 
 /** One connection that asks and counts its replies. */
@@ -152,7 +154,7 @@ const register = (host: string, service: string, n: number): Promise<string> =>
 
 const fixed = (n: number, digits = 1): string => n.toFixed(digits);
 
-async function measure(program: Program, { waiters, others, rounds, heap }: Options): Promise<void> {
+async function measure(program: Program, { waiters, others, rounds, heap, brief }: Options): Promise<void> {
   const ip = IP[program.name];
   const folder = mkdtempSync(join(tmpdir(), "bench-blocking-"));
   const agent = new BenchAgent({ program, ip, name: "s1", folder, servers: 1 });
@@ -211,6 +213,7 @@ async function measure(program: Program, { waiters, others, rounds, heap }: Opti
     const queries = (await getJson(`http://${ip}:8500/v1/health/service/watched`)) as unknown[];
     say(`the service has ${queries.length} instances at the end`);
     for (const w of all) w.close();
+    if (brief) return;
     await atRest([pid]);
     say(`resident MB after all went away: ${fixed(await restingMb(pid))}`);
   } finally {
@@ -229,6 +232,7 @@ async function main(): Promise<void> {
     others: number("others", 1_000),
     rounds: number("rounds", 3),
     heap: false,
+    brief: process.argv.includes("--brief"),
   };
   const files = Number(execFileSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }));
   if (files < options.waiters + options.others + 100)

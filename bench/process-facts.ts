@@ -1,5 +1,5 @@
 /** What the kernel says of a process (proc(5)). */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Clock ticks of /proc are 1/100 s on Linux whatever the kernel's own. */
@@ -20,6 +20,36 @@ export function memoryMb(pid: number, field: "VmRSS" | "VmHWM" | "RssAnon"): num
   );
   if (found === null) throw new Error(`/proc/${pid}/status has no ${field}`);
   return Number(found[1]) / 1024;
+}
+
+/** Resident memory in MB with each shared page divided among its users: what one more process of a kind takes. */
+export function proportionalMb(pid: number): number {
+  const found = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "latin1"));
+  if (found === null) throw new Error(`/proc/${pid}/smaps_rollup has no Pss`);
+  return Number(found[1]) / 1024;
+}
+
+export const openFiles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+/** What the network of this process' namespace has carried so far (lo only): packets and bytes at the IP level, datagrams of UDP. */
+export function networkFacts(): {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly datagrams: number;
+} {
+  return parseNetwork(readFileSync("/proc/net/dev", "latin1"), readFileSync("/proc/net/snmp", "latin1"));
+}
+
+/** /proc/net/dev: after the name 8 columns received (bytes, packets, ..). /proc/net/snmp: a line of names, a line of figures. */
+export function parseNetwork(
+  dev: string,
+  snmp: string,
+): { readonly packets: number; readonly bytes: number; readonly datagrams: number } {
+  const lo = /^\s*lo:\s*(\d+)\s+(\d+)/m.exec(dev);
+  const [names, figures] = [...snmp.matchAll(/^Udp: (.*)$/gm)].map((m) => m[1]!.split(" "));
+  const datagrams = figures?.[names?.indexOf("OutDatagrams") ?? -1];
+  if (lo === null || datagrams === undefined) throw new Error("/proc/net tells nothing of lo or UDP");
+  return { bytes: Number(lo[1]), packets: Number(lo[2]), datagrams: Number(datagrams) };
 }
 
 /** Milliseconds of one look at whether processes are at rest, how many quiet ones are rest, and how long to go on looking. */

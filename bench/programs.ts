@@ -3,7 +3,7 @@
  * Both get the same file; what it does not name is each program's own default (both sync every commit to disk).
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { getJson } from "./http-driver.ts";
@@ -11,9 +11,16 @@ import { until } from "./until.ts";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
+/** First two numbers of every address that the bench uses. */
+const BLOCK = process.env["TRIBUNE_BENCH_BLOCK"] ?? "127.14";
+/** An address of the bench: `address("3.1")` is 127.14.3.1. */
+export const address = (rest: string): string => `${BLOCK}.${rest}`;
+
 export interface Program {
   readonly name: "consul" | "tribune";
   readonly path: string;
+  /** Arguments before the program's own, for an agent with this folder: how a runtime is started instead of an executable. */
+  readonly before?: (folder: string) => readonly string[];
 }
 
 export const PROGRAMS = {
@@ -39,6 +46,8 @@ export interface AgentOptions {
   /** Number of servers that form the cluster; 0: a client agent. */
   readonly servers: number;
   readonly join?: readonly string[];
+  /** Settings beside or instead of the usual ones. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 export class BenchAgent {
@@ -48,7 +57,7 @@ export class BenchAgent {
 
   constructor(options: AgentOptions) {
     this.options = options;
-    const { program, ip, name, folder, servers, join: peers = [] } = options;
+    const { program, ip, name, folder, servers, join: peers = [], settings = {} } = options;
     mkdirSync(folder, { recursive: true });
     const file = join(folder, "agent.json");
     writeFileSync(
@@ -68,11 +77,20 @@ export class BenchAgent {
         performance: { raft_multiplier: 1 },
         // Above the connections that the rows open from one address.
         limits: { http_max_conns_per_client: 15_000 },
+        ...settings,
       }),
     );
-    const log = openSync(join(folder, "log"), "a");
-    this.#child = spawn(program.path, ["agent", "-config-file", file], { stdio: ["ignore", log, log] });
+    const log = openSync(this.log, "a");
+    const before = program.before?.(folder) ?? [];
+    this.#child = spawn(program.path, [...before, "agent", "-config-file", file], {
+      stdio: ["ignore", log, log],
+    });
+    closeSync(log);
     this.#exit = new Promise((done) => this.#child.on("exit", () => done()));
+  }
+
+  get log(): string {
+    return join(this.options.folder, "log");
   }
 
   get pid(): number {
@@ -90,13 +108,17 @@ export class BenchAgent {
   /** Resolves once the cluster has a leader as this agent sees it and its own node is in the catalog. */
   async ready(timeoutMs = 30_000): Promise<void> {
     await until(`${this.options.name} ready`, timeoutMs, async () => {
-      if (this.#child.exitCode !== null)
+      if (this.ended)
         throw new Error(
-          `${this.options.program.name} ${this.options.name} exited: ${readFileSync(join(this.options.folder, "log"), "utf8").slice(-2000)}`,
+          `${this.options.program.name} ${this.options.name} exited: ${readFileSync(this.log, "utf8").slice(-2000)}`,
         );
       const nodes = await getJson(`${this.http}/v1/catalog/nodes`).catch(() => undefined);
       return Array.isArray(nodes) && nodes.some((n: { Node?: string }) => n.Node === this.options.name);
     });
+  }
+
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
   async stop(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {

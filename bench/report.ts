@@ -1,10 +1,9 @@
 /** The table (Markdown) and the plot (SVG) of a run. */
 import { execFileSync } from "node:child_process";
 import { cpus, release, totalmem } from "node:os";
-import type { Row, Sample } from "./row.ts";
+import type { Described, Sample } from "./row.ts";
 import { median, type Ratio, ratioOf } from "./statistics.ts";
-
-export type Described = Omit<Row, "measure">;
+import { bars } from "./svg.ts";
 
 export interface Result {
   readonly row: Described;
@@ -13,14 +12,19 @@ export interface Result {
 }
 
 const figure = (v: number): string =>
-  Number.isNaN(v) ? "" : v >= 1000 ? Math.round(v).toLocaleString("en") : v.toPrecision(3);
+  Number.isNaN(v) ? "?" : v >= 1000 ? Math.round(v).toLocaleString("en") : v.toPrecision(3);
 const spread = (r: Ratio): string =>
-  `${r.median.toFixed(2)} (${r.lowest.toFixed(2)} to ${r.highest.toFixed(2)})`;
+  r.pairs === 0
+    ? "no pair"
+    : `${r.median.toFixed(2)} (${r.lowest.toFixed(2)} to ${r.highest.toFixed(2)}; ${r.pairs})`;
 const pick = (samples: readonly Sample[], field: keyof Sample): number[] =>
   samples.map((s) => s[field]).filter((v) => v !== undefined);
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 
 export const wallRatio = (r: Result): Ratio => ratioOf(pick(r.tribune, "value"), pick(r.consul, "value"));
+const latencyRatio = (r: Result): Ratio => ratioOf(pick(r.tribune, "latencyMs"), pick(r.consul, "latencyMs"));
 
+/** Whether the target is met; a latency that must be no worse is told beside it. */
 export const reached = ({ row }: Result, ratio: Ratio): boolean =>
   row.better === "more" ? ratio.median >= row.target : ratio.median <= row.target;
 
@@ -29,18 +33,26 @@ export function machine(): string {
   return `${cpus().length} x ${cpus()[0]?.model ?? "?"}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, load average at the end ${load}`;
 }
 
+const pair = (r: Result, field: keyof Sample, show: (v: number) => string = figure): string => {
+  const [consul, tribune] = [pick(r.consul, field), pick(r.tribune, field)];
+  if (consul.length === 0 || tribune.length === 0) return "";
+  return `${show(median(consul))}, ${show(median(tribune))}`;
+};
+
 export function table(results: readonly Result[], head: readonly string[]): string {
   const lines = [
     ...head,
     "",
-    "| row | unit | Consul 1.8.7 | Tribune | ratio (spread) | target | CPU per operation, us: Consul, Tribune, ratio | p99 ms (DNS: mean): Consul, Tribune |",
-    "| --- | --- | ---: | ---: | --- | --- | --- | --- |",
+    "| row | unit | Consul 1.8.7 | Tribune | ratio (spread; pairs) | target | CPU per operation, us: Consul, Tribune, ratio | p99 ms (DNS: mean): Consul, Tribune, ratio | tool's share of the CPU | errors |",
+    "| --- | --- | ---: | ---: | --- | --- | --- | --- | --- | --- |",
   ];
   for (const r of results) {
     const { row, consul, tribune } = r;
     const ratio = wallRatio(r);
-    const cpu = [pick(consul, "cpuUs"), pick(tribune, "cpuUs")] as const;
-    const latency = [pick(consul, "latencyMs"), pick(tribune, "latencyMs")] as const;
+    const latency = latencyRatio(r);
+    const cpu = ratioOf(pick(tribune, "cpuUs"), pick(consul, "cpuUs"));
+    const errors = [sum(pick(consul, "errors")), sum(pick(tribune, "errors"))] as const;
+    const late = row.latency === true && latency.pairs > 0 && latency.median > 1 ? ", p99 **no**" : "";
     lines.push(
       `| ${[
         row.title,
@@ -48,58 +60,39 @@ export function table(results: readonly Result[], head: readonly string[]): stri
         figure(median(pick(consul, "value"))),
         figure(median(pick(tribune, "value"))),
         spread(ratio),
-        `${row.better === "more" ? "≥" : "≤"} ${row.target.toFixed(2)} ${reached(r, ratio) ? "yes" : "**no**"}`,
-        cpu[0].length === 0
+        `${row.better === "more" ? "≥" : "≤"} ${row.target.toFixed(2)} ${reached(r, ratio) ? "yes" : "**no**"}${late}`,
+        cpu.pairs === 0 ? "" : `${pair(r, "cpuUs")}, ${cpu.median.toFixed(2)}`,
+        latency.pairs === 0 ? "" : `${pair(r, "latencyMs")}, ${latency.median.toFixed(2)}`,
+        pair(r, "toolShare", (v) => `${Math.round(100 * v)} %`),
+        pick(consul, "errors").length === 0
           ? ""
-          : `${figure(median(cpu[0]))}, ${figure(median(cpu[1]))}, ${ratioOf(cpu[1], cpu[0]).median.toFixed(2)}`,
-        latency[0].length === 0 ? "" : `${figure(median(latency[0]))}, ${figure(median(latency[1]))}`,
+          : errors[0] + errors[1] === 0
+            ? "0"
+            : `**${errors[0]}, ${errors[1]}**`,
       ].join(" | ")} |`,
     );
   }
   return `${lines.join("\n")}\n`;
 }
 
-const xmlText = (text: string): string =>
-  text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+const COLOR = { reached: "#2a7f62", ahead: "#c9a227", behind: "#b5403a" } as const;
 
-/** One bar a row on a logarithmic scale: how many times better than the original; the line is the target. */
+/** One bar a row on a logarithmic scale: how many times better than the original; the tick is the target. */
 export function plot(results: readonly Result[], caption: string): string {
-  const rowHeight = 20;
-  const left = 380;
-  const width = 980;
-  const top = 50;
-  const height = top + results.length * rowHeight + 30;
-  const [low, high] = [1 / 16, 16];
-  const x = (v: number): number =>
-    left +
-    ((Math.log(Math.min(high, Math.max(low, v))) - Math.log(low)) / (Math.log(high) - Math.log(low))) *
-      (width - left - 60);
-  const out = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
-    "<title>Tribune against Consul 1.8.7</title>",
-    `<rect width="100%" height="100%" fill="white"/>`,
-    `<text x="10" y="18" font-size="14">Tribune against Consul 1.8.7: times better (bar: median, whisker: spread, tick: target)</text>`,
-    `<text x="10" y="34" fill="#666">${xmlText(caption)}</text>`,
-  ];
-  for (const v of [1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8, 16])
-    out.push(
-      `<line x1="${x(v)}" x2="${x(v)}" y1="${top - 6}" y2="${height - 24}" stroke="${v === 1 ? "#333" : "#ddd"}"/>`,
-      `<text x="${x(v)}" y="${height - 10}" text-anchor="middle">${v < 1 ? `1/${1 / v}` : v}</text>`,
-    );
-  results.forEach((r, i) => {
-    const ratio = wallRatio(r);
-    const turn = (v: number): number => (r.row.better === "more" ? v : 1 / v);
-    const y = top + i * rowHeight;
-    const [from, to] = [x(1), x(turn(ratio.median))];
-    const color = reached(r, ratio) ? "#2a7f62" : turn(ratio.median) >= 1 ? "#c9a227" : "#b5403a";
-    out.push(
-      `<text x="${left - 8}" y="${y + 12}" text-anchor="end">${xmlText(r.row.title)}</text>`,
-      `<rect x="${Math.min(from, to)}" y="${y + 3}" width="${Math.abs(to - from)}" height="12" fill="${color}"/>`,
-      `<line x1="${x(turn(ratio.lowest))}" x2="${x(turn(ratio.highest))}" y1="${y + 9}" y2="${y + 9}" stroke="#222"/>`,
-      `<line x1="${x(turn(r.row.target))}" x2="${x(turn(r.row.target))}" y1="${y}" y2="${y + 18}" stroke="#1f4e9c" stroke-width="2"/>`,
-      `<text x="${width - 54}" y="${y + 12}">${turn(ratio.median).toFixed(2)}</text>`,
-    );
-  });
-  out.push("</svg>");
-  return `${out.join("\n")}\n`;
+  return bars(
+    "Tribune against Consul 1.8.7: times better (bar: median, whisker: spread, tick: target)",
+    caption,
+    results.map((r) => {
+      const ratio = wallRatio(r);
+      const turn = (v: number): number => (r.row.better === "more" ? v : 1 / v);
+      return {
+        name: r.row.title,
+        value: turn(ratio.median),
+        from: turn(ratio.lowest),
+        to: turn(ratio.highest),
+        target: turn(r.row.target),
+        color: reached(r, ratio) ? COLOR.reached : turn(ratio.median) >= 1 ? COLOR.ahead : COLOR.behind,
+      };
+    }),
+  );
 }

@@ -4,20 +4,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { registration } from "../fixture.ts";
 import { getJson, inParallel, send } from "../http-driver.ts";
-import { memoryMb } from "../process-facts.ts";
-import { BenchAgent, discard, type Program } from "../programs.ts";
-import type { Row, Sample, Scale } from "../row.ts";
+import { atRest, cpuUs, memoryMb } from "../process-facts.ts";
+import { type AgentOptions, address, BenchAgent, discard, type Program } from "../programs.ts";
+import type { Described, Scale, Take, Visit } from "../row.ts";
 import { until } from "../until.ts";
 import { putLoad } from "./writes.ts";
-
-/** A visit to one program: rows in, samples by row id out. */
-export interface Visit {
-  readonly program: Program;
-  readonly folder: string;
-  readonly scale: Scale;
-}
-
-type Described = Omit<Row, "measure">;
 
 export const START: Described = {
   id: "start",
@@ -57,9 +48,12 @@ export const RESTART_MEMORY: Described = {
   long: true,
 };
 
-const IPS = ["127.14.3.1", "127.14.3.2", "127.14.3.3"] as const;
+/** Both look whether a snapshot is due after once to twice this time: then it is certain that there is one. */
+const SNAPSHOT_INTERVAL_S = 5;
 
-export async function threeServers(v: Visit, take: (row: Described, sample: Sample) => void): Promise<void> {
+const IPS = [address("3.1"), address("3.2"), address("3.3")] as const;
+
+export async function threeServers(v: Visit, take: Take): Promise<void> {
   const servers = IPS.map(
     (ip, i) =>
       new BenchAgent({
@@ -99,47 +93,68 @@ export async function threeServers(v: Visit, take: (row: Described, sample: Samp
   }
 }
 
-/** Fills a server by transactions and registrations, ends it, starts it again. */
-export async function restart(v: Visit, take: (row: Described, sample: Sample) => void): Promise<void> {
-  const options = {
-    program: v.program,
-    ip: "127.14.4.1",
-    name: "big",
-    folder: join(v.folder, "big"),
-    servers: 1,
-  } as const;
-  let agent = new BenchAgent(options);
-  try {
-    await agent.ready();
-    const { restartKeys, restartInstances } = v.scale;
-    const Value = Buffer.from("z".repeat(64)).toString("base64");
-    await inParallel(Math.ceil(restartKeys / 64), 16, (i) =>
-      send(
-        "PUT",
-        `${agent.http}/v1/txn`,
-        JSON.stringify(
-          Array.from({ length: 64 }, (_, j) => ({
-            KV: { Verb: "set", Key: `big/${i % 997}/${i}/${j}`, Value },
-          })),
+/** A server with much data that is ended and started again and again. Filled once: what it then loads is always the same. */
+export class Restarted {
+  readonly program: Program;
+  readonly #options: AgentOptions;
+  readonly #scale: Scale;
+
+  constructor(v: Visit) {
+    this.program = v.program;
+    this.#scale = v.scale;
+    this.#options = {
+      program: v.program,
+      ip: address("4.1"),
+      name: "big",
+      folder: join(v.folder, `big-${v.program.name}`),
+      servers: 1,
+      settings: { raft_snapshot_interval: `${SNAPSHOT_INTERVAL_S}s` },
+    };
+  }
+
+  /** Keys by transactions of 64, instances by a registration each. */
+  async fill(): Promise<void> {
+    const agent = new BenchAgent(this.#options);
+    try {
+      await agent.ready();
+      const { restartKeys, restartInstances } = this.#scale;
+      const Value = Buffer.from("z".repeat(64)).toString("base64");
+      await inParallel(Math.ceil(restartKeys / 64), 16, (i) =>
+        send(
+          "PUT",
+          `${agent.http}/v1/txn`,
+          JSON.stringify(
+            Array.from({ length: 64 }, (_, j) => ({
+              KV: { Verb: "set", Key: `big/${i % 997}/${i}/${j}`, Value },
+            })),
+          ),
         ),
-      ),
-    );
-    await inParallel(restartInstances, 32, (i) =>
-      send(
-        "PUT",
-        `${agent.http}/v1/catalog/register`,
-        registration(`big-${i % 1000}`, "10.3.0.1", `service-${i % 500}`, `i-${i}`, "10.3.0.2"),
-      ),
-    );
-    await agent.stop("SIGKILL");
-    await sleep(500);
+      );
+      await inParallel(restartInstances, 32, (i) =>
+        send(
+          "PUT",
+          `${agent.http}/v1/catalog/register`,
+          registration(`big-${i % 1000}`, "10.3.0.1", `service-${i % 500}`, `i-${i}`, "10.3.0.2"),
+        ),
+      );
+      await sleep(2000 * SNAPSHOT_INTERVAL_S + 1000);
+      await atRest([agent.pid]);
+    } finally {
+      await agent.stop();
+    }
+  }
+
+  /** From the start of the process until it has taken a write; then kill -9. */
+  async restart(take: Take): Promise<void> {
     const started = performance.now();
-    agent = new BenchAgent(options);
-    await agent.ready(300_000);
-    await send("PUT", `${agent.http}/v1/kv/bench/after`, "1");
-    take(RESTART, { value: performance.now() - started });
-    take(RESTART_MEMORY, { value: memoryMb(agent.pid, "VmHWM") });
-  } finally {
-    await discard(agent);
+    const agent = new BenchAgent(this.#options);
+    try {
+      await agent.ready(300_000);
+      await send("PUT", `${agent.http}/v1/kv/bench/after`, "1");
+      take(RESTART, { value: performance.now() - started, cpuUs: cpuUs(agent.pid) });
+      take(RESTART_MEMORY, { value: memoryMb(agent.pid, "VmHWM") });
+    } finally {
+      await agent.stop();
+    }
   }
 }

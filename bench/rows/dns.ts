@@ -1,8 +1,8 @@
 /** DNS over UDP, at a server and at a client agent. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { dnsperf } from "../load-tools.ts";
-import { cpuUs } from "../process-facts.ts";
+import { dnsAnswer } from "../answers.ts";
+import { dnsperf, loaded } from "../load-tools.ts";
 import type { Bench, Row, Sample } from "../row.ts";
 
 async function load(b: Bench, at: "server" | "client", service: string, type: string): Promise<Sample> {
@@ -10,10 +10,8 @@ async function load(b: Bench, at: "server" | "client", service: string, type: st
   writeFileSync(file, `${service}.service.consul ${type}\n`);
   const { seconds, warmUpSeconds } = b.scale;
   if (warmUpSeconds > 0) await dnsperf(b[at].ip, file, { seconds: warmUpSeconds });
-  const cpu = (): number => cpuUs(b.server.pid) + (at === "client" ? cpuUs(b.client.pid) : 0);
-  const before = cpu();
-  const result = await dnsperf(b[at].ip, file, { seconds });
-  return { value: result.perSecond, cpuUs: (cpu() - before) / result.count, latencyMs: result.latencyMs };
+  const pids = at === "client" ? [b.server.pid, b.client.pid] : [b.server.pid];
+  return loaded(pids, () => dnsperf(b[at].ip, file, { seconds }));
 }
 
 const row = (at: "server" | "client", service: "few" | "many", type: "A" | "SRV"): Row => ({
@@ -23,7 +21,9 @@ const row = (at: "server" | "client", service: "few" | "many", type: "A" | "SRV"
   better: "more",
   target: 3,
   long: at === "client" && (service === "many" || type === "SRV"),
+  load: "warm",
   measure: (b) => load(b, at, service, type),
+  answer: (b) => dnsAnswer(b[at].ip, `${service}.service.consul`, type),
 });
 
 export const dnsRows: readonly Row[] = (["server", "client"] as const).flatMap((at) =>

@@ -1,6 +1,6 @@
 /** Reads by HTTP: at a server (answered in its process) and at a client agent (by its RPC to the server). */
-import { wrk } from "../load-tools.ts";
-import { cpuUs } from "../process-facts.ts";
+import { httpAnswer } from "../answers.ts";
+import { loaded, wrk } from "../load-tools.ts";
 import type { Bench, Row, Sample } from "../row.ts";
 
 const FILTER = encodeURIComponent('"v1" in Service.Tags');
@@ -23,44 +23,37 @@ const READS = [
   },
 ] as const;
 
-async function load(b: Bench, at: "server" | "client", path: string, connections: number): Promise<Sample> {
+type At = "server" | "client";
+
+async function load(b: Bench, at: At, path: string, connections: number, warm: boolean): Promise<Sample> {
   const url = b[at].http + path;
   const { seconds, warmUpSeconds } = b.scale;
-  if (warmUpSeconds > 0) await wrk(url, { connections, seconds: warmUpSeconds });
-  const cpu = (): number => cpuUs(b.server.pid) + (at === "client" ? cpuUs(b.client.pid) : 0);
-  const before = cpu();
-  const result = await wrk(url, { connections, seconds });
-  return { value: result.perSecond, cpuUs: (cpu() - before) / result.count, latencyMs: result.latencyMs };
+  if (warm && warmUpSeconds > 0) await wrk(url, { connections, seconds: warmUpSeconds });
+  const pids = at === "client" ? [b.server.pid, b.client.pid] : [b.server.pid];
+  return loaded(pids, () => wrk(url, { connections, seconds }));
 }
 
-const atServer = (connections: 32 | 256): readonly Row[] =>
-  READS.map(
-    ({ id, title, path }): Row => ({
-      id: `${id}-c${connections}`,
-      title: `${title}, ${connections} connections`,
-      unit: "req/s",
-      better: "more",
-      target: 2,
-      // The quick run takes the wide form of the cheapest and the dearest read only.
-      long: connections === 256 ? id !== "kv-get" && id !== "health-300" : id.endsWith("-passing"),
-      measure: (b) => load(b, "server", path, connections),
-    }),
-  );
+/** Wide rows repeat what the narrow ones have warmed up. Quick runs take the cheapest and the dearest of them. */
+const read = (at: At, connections: 32 | 256, { id, title, path }: (typeof READS)[number]): Row => ({
+  id: `${at === "client" ? "client-" : ""}${id}-c${connections}`,
+  title: `${title}${at === "client" ? ", by a client agent" : ""}, ${connections} connections`,
+  unit: "req/s",
+  better: "more",
+  target: at === "client" ? 1.5 : 2,
+  latency: true,
+  load: connections === 32 ? "warm" : "cold",
+  long:
+    at === "client"
+      ? connections === 256 || !["kv-get", "health-3", "health-300"].includes(id)
+      : connections === 256
+        ? id !== "kv-get" && id !== "health-300"
+        : id.endsWith("-passing"),
+  measure: (b) => load(b, at, path, connections, connections === 32),
+  answer: (b) => httpAnswer(b[at].http + path),
+});
 
+const reads = (at: At, connections: 32 | 256): readonly Row[] => READS.map((r) => read(at, connections, r));
+
+export const readRows: readonly Row[] = [...reads("server", 32), ...reads("client", 32)];
 /** Wide rows leave much undone behind them in a slow program: they come after all others. */
-export const wideReadRows: readonly Row[] = atServer(256);
-
-export const readRows: readonly Row[] = [
-  ...atServer(32),
-  ...READS.map(
-    ({ id, title, path }): Row => ({
-      id: `client-${id}`,
-      title: `${title}, by a client agent`,
-      unit: "req/s",
-      better: "more",
-      target: 1.5,
-      long: id !== "kv-get" && id !== "health-3" && id !== "health-300",
-      measure: (b) => load(b, "client", path, 32),
-    }),
-  ),
-];
+export const wideReadRows: readonly Row[] = [...reads("server", 256), ...reads("client", 256)];

@@ -2,12 +2,10 @@
 import { execFile } from "node:child_process";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
-import type { Row, Sample } from "../row.ts";
+import type { Described, Take, Visit } from "../row.ts";
 import { median } from "../statistics.ts";
-import type { Visit } from "./clusters.ts";
 
 const run = promisify(execFile);
-type Described = Omit<Row, "measure">;
 
 export const LAST_REPLY: Described = {
   id: "blocking-last",
@@ -24,13 +22,15 @@ export const WAITER_MEMORY: Described = {
   target: 0.5,
 };
 
-export async function waiting(v: Visit, take: (row: Described, sample: Sample) => void): Promise<void> {
+export async function waiting(v: Visit, take: Take): Promise<void> {
   const { stdout } = await run(process.execPath, [
     "--disable-warning=ExperimentalWarning",
     resolve(import.meta.dirname, "..", "blocking.ts"),
     `--program=${v.program.name}`,
     `--waiters=${v.scale.waiters}`,
     "--others=100",
+    `--rounds=${v.scale.waiterRounds}`,
+    "--brief",
   ]);
   const figures = (pattern: RegExp): number[] => [...stdout.matchAll(pattern)].map((m) => Number(m[1]));
   const cpuUs = median(figures(/CPU ([\d.]+) us a reply/g));

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { registration } from "../fixture.ts";
 import { getJson, inParallel, send } from "../http-driver.ts";
-import { wrk } from "../load-tools.ts";
+import { loaded, wrk } from "../load-tools.ts";
 import { cpuUs } from "../process-facts.ts";
 import type { Bench, Row, Sample } from "../row.ts";
 import { until } from "../until.ts";
@@ -34,10 +34,7 @@ export async function putLoad(
   const script = putScript(b.folder);
   const { seconds, warmUpSeconds } = b.scale;
   if (warmUpSeconds > 0) await wrk(url, { connections, seconds: warmUpSeconds, script });
-  const cpu = (): number => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
-  const before = cpu();
-  const result = await wrk(url, { connections, seconds, script });
-  return { value: result.perSecond, cpuUs: (cpu() - before) / result.count, latencyMs: result.latencyMs };
+  return loaded(pids, () => wrk(url, { connections, seconds, script }));
 }
 
 const put = (connections: number, target: number): Row => ({
@@ -46,6 +43,7 @@ const put = (connections: number, target: number): Row => ({
   unit: "req/s",
   better: "more",
   target,
+  load: "warm",
   measure: (b) => putLoad(b.server.http, [b.server.pid], b, connections),
 });
 
