@@ -68,7 +68,8 @@ async function firstMethod(route: Route): Promise<string | undefined> {
   };
   const call: Partial<Record<keyof Call, unknown>> = {
     rest: "x",
-    req: { method: route.method },
+    exchange: { method: route.method, header: () => undefined },
+    streams: () => ({ req: undefined, res: undefined }),
     query: { size: 0, has: () => false, get: () => "", all: () => [] },
     datacenter: "dc1",
     token: "",

@@ -191,7 +191,7 @@ function healthOf(c: Call, service: NodeService): ServiceHealth {
 }
 
 const wantsText = (c: Call): boolean =>
-  c.query.get("format") === "text" || (c.req.headers.accept ?? "").startsWith("text/plain");
+  c.query.get("format") === "text" || (c.exchange.header("accept") ?? "").startsWith("text/plain");
 
 const shownHealth = (h: ServiceHealth): string =>
   AggregatedHealth.json({ AggregatedStatus: h.status, Service: agentService(h.service), Checks: h.checks });

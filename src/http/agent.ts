@@ -74,7 +74,7 @@ async function join(c: Call): Promise<Answer> {
 async function leave(c: Call): Promise<Answer> {
   await c.agent.leave();
   // The reply must be out before the doors close.
-  c.res.once("finish", () => void c.agent.shutdown(0));
+  c.exchange.onOver(() => void c.agent.shutdown(0));
   c.header("Connection", "close");
   return undefined;
 }
@@ -173,6 +173,7 @@ export const agentRoutes = [
     {
       summary: "The log, as it is written.",
       acl: "agent:read",
+      streams: true,
       params: { loglevel: "trace, debug, info, warn or err.", logjson: "Lines of JSON." },
     },
     monitor,

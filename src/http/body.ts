@@ -15,13 +15,18 @@ export function contentLength(req: IncomingMessage): number {
 export const hasBody = (req: IncomingMessage): boolean =>
   contentLength(req) > 0 || req.headers["transfer-encoding"] !== undefined;
 
+/** The refusal of a body beyond `max`, for endpoints without words of their own. */
+export const bodyTooLarge =
+  (max: number) =>
+  (size: number): HttpError =>
+    new HttpError(413, `Request body(${size} bytes) too large, max size: ${max} bytes.`);
+
 /** The whole body. A longer one is refused before it is read where its length is announced, else as soon as it is too long. */
 export function readBody(
   req: IncomingMessage,
   res: ServerResponse,
   max: number,
-  tooLarge: (size: number) => HttpError = (size) =>
-    new HttpError(413, `Request body(${size} bytes) too large, max size: ${max} bytes.`),
+  tooLarge: (size: number) => HttpError = bodyTooLarge(max),
 ): Promise<Buffer> {
   const announced = contentLength(req);
   if (announced > max) return Promise.reject(tooLarge(announced));

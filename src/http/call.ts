@@ -1,15 +1,14 @@
 /** One request on its way through a handler: what was asked, who asks, what the reply's headers will say. */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { CacheKind } from "../agent/answer-cache.ts";
 import type { AgentApi } from "../agent/contract.ts";
 import type { MethodName, MethodReply, MethodRequest } from "../model/methods.ts";
 import type { QueryMeta, QueryOptions, QuerySource } from "../model/query.ts";
 import { type NowOrLater, whenReady } from "../ports/now-or-later.ts";
 import type { Type } from "../wire/schema.ts";
-import { readBody } from "./body.ts";
 import { type DecodeOptions, decodeValue } from "./decode/decode-body.ts";
 import { type JsonValue, parseGoJson } from "./decode/json-parser.ts";
 import { decodeFailure, type HttpError, namespaceHeader, namespaceParameter } from "./errors.ts";
+import type { Exchange, NodeExchange } from "./exchange.ts";
 import { JSON_BODY_BYTES_MAX } from "./limits.ts";
 import { parseReadOptions, type ReadOptions } from "./query-options.ts";
 import type { Query } from "./url.ts";
@@ -21,8 +20,7 @@ const NO_META: QueryMeta = { Index: 0, LastContact: 0n, KnownLeader: false, Cons
 
 export class Call {
   readonly agent: AgentApi;
-  readonly req: IncomingMessage;
-  readonly res: ServerResponse;
+  readonly exchange: Exchange;
   /** Percent-decoded. */
   readonly path: string;
   /** The rest of the path behind the pattern's prefix. */
@@ -38,14 +36,12 @@ export class Call {
 
   constructor(
     agent: AgentApi,
-    req: IncomingMessage,
-    res: ServerResponse,
+    exchange: Exchange,
     target: { readonly path: string; readonly rest: string; readonly query: Query },
     waiting: Waiting,
   ) {
     this.agent = agent;
-    this.req = req;
-    this.res = res;
+    this.exchange = exchange;
     this.path = target.path;
     this.rest = target.rest;
     this.query = target.query;
@@ -56,10 +52,9 @@ export class Call {
   get token(): string {
     const named = this.query.get("token");
     if (named !== "") return named;
-    const { headers } = this.req;
-    const own = headers["x-consul-token"];
-    if (typeof own === "string" && own !== "") return own;
-    const bearer = headers.authorization;
+    const own = this.exchange.header("x-consul-token");
+    if (own !== undefined && own !== "") return own;
+    const bearer = this.exchange.header("authorization");
     if (bearer === undefined) return "";
     const parts = bearer.trim().split(/\s+/);
     return parts.length > 1 && parts[0]!.toLowerCase() === "bearer" ? parts[1]! : "";
@@ -72,7 +67,7 @@ export class Call {
 
   /** IP of the peer, as text without IPv4-in-IPv6 dress; "" on a unix socket. */
   get remoteIp(): string {
-    return plainIp(this.req.socket.remoteAddress ?? "");
+    return plainIp(this.exchange.remoteAddress ?? "");
   }
 
   /** Aborted when the client goes away or the door closes. Only made for requests that may wait. */
@@ -81,12 +76,10 @@ export class Call {
       const abort = new AbortController();
       this.#abort = abort;
       this.#waiting.add(abort);
-      if (this.res.destroyed) abort.abort(new Error("client went away"));
-      else
-        this.res.once("close", () => {
-          this.#waiting.delete(abort);
-          if (!this.res.writableFinished) abort.abort(new Error("client went away"));
-        });
+      this.exchange.onOver((sent) => {
+        this.#waiting.delete(abort);
+        if (!sent) abort.abort(new Error("client went away"));
+      });
     }
     return this.#abort.signal;
   }
@@ -225,13 +218,20 @@ export class Call {
   /** Refuses what only the enterprise edition knows. */
   refuseNamespace(): void {
     if (this.query.get("ns") !== "") throw namespaceParameter("ns");
-    const header = this.req.headers["x-consul-namespace"];
-    if (typeof header === "string" && header !== "") throw namespaceHeader("X-Consul-Namespace");
+    const header = this.exchange.header("x-consul-namespace");
+    if (header !== undefined && header !== "") throw namespaceHeader("X-Consul-Namespace");
+  }
+
+  /** The request and its reply as streams; only for routes that say `streams`. */
+  streams(): NodeExchange {
+    const node = this.exchange.asNode();
+    if (node === undefined) throw new Error(`the route of ${this.path} does not say that it streams`);
+    return node;
   }
 
   /** The body's bytes. Rejects with 413 and `tooLarge` beyond `max`. */
   body(max: number = JSON_BODY_BYTES_MAX, tooLarge?: (size: number) => HttpError): Promise<Buffer> {
-    return readBody(this.req, this.res, max, tooLarge);
+    return this.exchange.body(max, tooLarge);
   }
 
   /** The body as a declared type; errors get `prefix` before them. */

@@ -89,7 +89,7 @@ async function datacenters(c: Call): Promise<Answer> {
     MaxStaleDuration: 0n,
   };
   parseConsistency(c, o);
-  const cacheControl = c.req.headers["cache-control"];
+  const cacheControl = c.exchange.header("cache-control");
   if (cacheControl !== undefined) parseCacheControl(cacheControl, o);
   const out =
     o.UseCache && c.agent.config.httpUseCache

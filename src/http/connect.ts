@@ -192,7 +192,7 @@ async function discoveryChain(c: Call): Promise<Answer> {
   const o = c.readOptions();
   if (c.rest === "") throw badRequest("Missing chain name");
   let overrides = OverridesBody.zero();
-  if (c.req.method === "POST")
+  if (c.exchange.method === "POST")
     overrides = await c.decode(
       OverridesBody,
       "Request decoding failed: ",

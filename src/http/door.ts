@@ -14,7 +14,9 @@ import { Call, plainIp, type Waiting } from "./call.ts";
 import { ConnectionLimit } from "./connection-limit.ts";
 import { endProfiling } from "./debug-profiles.ts";
 import { HttpError, REFUSALS, statusOf } from "./errors.ts";
+import { type Exchange, NodeExchange } from "./exchange.ts";
 import { HEADER_BYTES_MAX, HEADERS_TIMEOUT_MS } from "./limits.ts";
+import { PlainLane } from "./plain-lane.ts";
 import { HTML_TYPE, JSON_TYPE, prettyJson, respond, TEXT_TYPE } from "./respond.ts";
 import { type Endpoint, Router } from "./router.ts";
 import type { Answer } from "./routes.ts";
@@ -50,6 +52,7 @@ class Door implements HttpDoor {
   readonly #mayWrite: (ip: string) => boolean;
   readonly #ui: UiAssets | undefined;
   readonly #servers: Server[] = [];
+  readonly #lanes: PlainLane[] = [];
   readonly #waiting: Waiting = new Set();
   /** `http_config.response_headers`, name and value in turn. */
   readonly #configured: readonly string[];
@@ -98,8 +101,11 @@ class Door implements HttpDoor {
     const servers = this.#servers.splice(0);
     const closed = servers.map((s) => new Promise<void>((resolve) => s.close(() => resolve())));
     for (const s of servers) s.closeIdleConnections();
+    const lanes = this.#lanes.splice(0);
+    for (const l of lanes) l.close();
     const force = this.#agent.clock.timer(CLOSE_GRACE_MS, () => {
       for (const s of servers) s.closeAllConnections();
+      for (const l of lanes) l.destroyAll();
     });
     await Promise.all(closed);
     force.cancel();
@@ -118,11 +124,18 @@ class Door implements HttpDoor {
       keepAlive: true,
       noDelay: true,
     });
-    server.on("connection", (socket: Socket) => void this.#limit.admit(socket));
-    const onRequest = (req: IncomingMessage, res: ServerResponse): void => this.#onRequest(req, res);
-    server.on("request", onRequest);
-    server.on("checkContinue", onRequest);
+    const onNodeRequest = (req: IncomingMessage, res: ServerResponse): void =>
+      this.#onRequest(new NodeExchange(req, res));
+    server.on("request", onNodeRequest);
+    server.on("checkContinue", onNodeRequest);
     server.on("clientError", onClientError);
+    const lane = new PlainLane(server, {
+      clock: this.#agent.clock,
+      admit: (socket) => this.#limit.admit(socket),
+      onRequest: (exchange) => this.#onRequest(exchange),
+      onSilent: (socket) => endWith(socket, "408 Request Timeout"),
+    });
+    this.#lanes.push(lane);
     const { host, port } = address;
     const unix = host.startsWith("unix://") ? host.slice("unix://".length) : undefined;
     if (unix !== undefined) await freeSocketPath(unix);
@@ -143,43 +156,40 @@ class Door implements HttpDoor {
     return { host: at.address, port: at.port };
   }
 
-  #onRequest(req: IncomingMessage, res: ServerResponse): void {
-    if (this.#limit.isRefused(req.socket)) return;
+  #onRequest(exchange: Exchange): void {
     const started = this.#agent.clock.now();
-    const target = splitTarget(req.url ?? "/");
-    if (target === undefined || (req.httpVersionMinor >= 1 && req.headers.host === undefined)) {
+    const target = splitTarget(exchange.target);
+    if (target === undefined || exchange.lacksHost) {
       const text = target === undefined ? "400 Bad Request" : "400 Bad Request: missing required Host header";
-      res.shouldKeepAlive = false;
-      return respond(req, res, 400, ["Content-Type", TEXT_TYPE, "Connection", "close"], text);
+      return respond(exchange, 400, ["Content-Type", TEXT_TYPE, "Connection", "close"], text);
     }
-    if (target.path === "*") return respond(req, res, 200, [], "");
+    if (target.path === "*") return respond(exchange, 200, [], "");
     const { path } = target;
     if (!this.#agent.config.disableHttpUnprintableCharFilter && hasUnprintable(path))
-      return respond(req, res, 400, [], "");
+      return respond(exchange, 400, [], "");
     const clean = cleanPath(path);
-    if (clean !== path) return redirect(req, res, clean, target.queryText);
+    if (clean !== path) return redirect(exchange, clean, target.queryText);
 
     const match = this.#router.match(path);
-    if (match === "slash") return redirect(req, res, `${path}/`, target.queryText);
-    if (match === undefined) return this.#onOther(req, res, path, target.queryText);
-    this.#onEndpoint(req, res, match.endpoint, path, match.rest, target.queryText, started);
+    if (match === "slash") return redirect(exchange, `${path}/`, target.queryText);
+    if (match === undefined) return this.#onOther(exchange, path, target.queryText);
+    this.#onEndpoint(exchange, match.endpoint, path, match.rest, target.queryText, started);
   }
 
   #onEndpoint(
-    req: IncomingMessage,
-    res: ServerResponse,
+    exchange: Exchange,
     endpoint: Endpoint,
     path: string,
     rest: string,
     queryText: string,
     started: number,
   ): void {
-    const method = req.method ?? "GET";
+    const { method } = exchange;
     const { config } = this.#agent;
     for (const blocked of config.httpBlockEndpoints)
       if (path.startsWith(blocked)) {
         this.#measure(endpoint, method, started);
-        return this.#text(req, res, 403, REFUSALS.endpointBlocked);
+        return this.#text(exchange, 403, REFUSALS.endpointBlocked);
       }
     const found = endpoint.find(method, rest);
     if (found === undefined) {
@@ -188,21 +198,22 @@ class Door implements HttpDoor {
       if (method === "OPTIONS") {
         const headers = ["Allow", `OPTIONS,${allowed}`, ...this.#common];
         return endpoint.ownMethods
-          ? respond(req, res, 200, ["Content-Type", JSON_TYPE, ...headers], "{}")
-          : respond(req, res, 200, headers, "");
+          ? respond(exchange, 200, ["Content-Type", JSON_TYPE, ...headers], "{}")
+          : respond(exchange, 200, headers, "");
       }
       const allow = endpoint.ownMethods ? allowed : `OPTIONS,${allowed}`;
-      return this.#text(req, res, 405, `method ${method} not allowed`, ["Allow", allow]);
+      return this.#text(exchange, 405, `method ${method} not allowed`, ["Allow", allow]);
     }
-    if (found.method !== "GET" && !this.#mayWrite(req.socket.remoteAddress ?? ""))
-      return this.#text(req, res, 403, REFUSALS.accessRestricted);
+    if (found.method !== "GET" && !this.#mayWrite(exchange.remoteAddress ?? ""))
+      return this.#text(exchange, 403, REFUSALS.accessRestricted);
     // A verb sent as GET could come from a picture's address on any web page: browsers say so.
-    if (found.method !== method && isForeignPage(req))
-      return this.#text(req, res, 403, REFUSALS.accessRestricted);
+    if (found.method !== method && isForeignPage(exchange))
+      return this.#text(exchange, 403, REFUSALS.accessRestricted);
+    if (found.streams && exchange.asNode() === undefined) return;
     const query = parseQuery(queryText);
-    if (query === undefined) return respond(req, res, 500, [...this.#common], "");
+    if (query === undefined) return respond(exchange, 500, [...this.#common], "");
 
-    const call = new Call(this.#agent, req, res, { path, rest, query }, this.#waiting);
+    const call = new Call(this.#agent, exchange, { path, rest, query }, this.#waiting);
     let answer: Answer | Promise<Answer>;
     try {
       if (found.namespaced) call.refuseNamespace();
@@ -229,18 +240,19 @@ class Door implements HttpDoor {
   }
 
   #answer(call: Call, answer: Answer): void {
-    const { req, res } = call;
+    const { exchange } = call;
     const headers: string[] = [];
     if (typeof answer === "string") {
       headers.push("Content-Type", JSON_TYPE);
       for (const h of this.#common) headers.push(h);
       for (const h of call.headers) headers.push(h);
-      return respond(req, res, 200, headers, this.#wantsPretty(call) ? prettyJson(answer) : answer);
+      return respond(exchange, 200, headers, this.#wantsPretty(call) ? prettyJson(answer) : answer);
     }
-    if (answer === undefined) return respond(req, res, 200, [...this.#common, ...call.headers], "");
+    if (answer === undefined) return respond(exchange, 200, [...this.#common, ...call.headers], "");
     if (answer.type !== undefined) headers.push("Content-Type", answer.type);
     headers.push(...this.#common, ...call.headers);
     if (answer.stream !== undefined) {
+      const { res } = call.streams();
       res.writeHead(answer.status, headers);
       // The head goes out before the first line: a watcher must know that it is connected.
       res.flushHeaders();
@@ -252,8 +264,7 @@ class Door implements HttpDoor {
     }
     const body = answer.body ?? "";
     respond(
-      req,
-      res,
+      exchange,
       answer.status,
       headers,
       answer.type === JSON_TYPE && this.#wantsPretty(call)
@@ -267,32 +278,26 @@ class Door implements HttpDoor {
   }
 
   #fail(call: Call, error: unknown): void {
-    const { req, res } = call;
-    if (res.headersSent) return void res.destroy();
+    const { exchange } = call;
+    if (exchange.over) return exchange.destroy();
     const { status, text } = statusOf(error);
     if (status >= 500)
       this.#log.error("Request error", {
-        method: req.method,
-        url: hideSecrets(req.url ?? ""),
-        from: from(req),
+        method: exchange.method,
+        url: hideSecrets(exchange.target),
+        from: from(exchange),
         error: text,
       });
     if (!(error instanceof HttpError)) call.metaOfError();
     // What is left of a refused body is not read: the connection cannot be used again.
-    const unread = !req.complete;
+    const unread = exchange.bodyPending;
     const extra = unread ? ["Connection", "close", ...call.headers] : call.headers;
-    if (text === "") return respond(req, res, status, [...this.#common, ...extra], "");
-    this.#text(req, res, status, text, extra);
+    if (text === "") return respond(exchange, status, [...this.#common, ...extra], "");
+    this.#text(exchange, status, text, extra);
   }
 
-  #text(
-    req: IncomingMessage,
-    res: ServerResponse,
-    status: number,
-    text: string,
-    extra: readonly string[] = [],
-  ): void {
-    respond(req, res, status, ["Content-Type", TEXT_TYPE, ...this.#common, ...extra], text);
+  #text(exchange: Exchange, status: number, text: string, extra: readonly string[] = []): void {
+    respond(exchange, status, ["Content-Type", TEXT_TYPE, ...this.#common, ...extra], text);
   }
 
   /** Milliseconds since `started`. */
@@ -306,27 +311,28 @@ class Door implements HttpDoor {
   #finished(call: Call, endpoint: Endpoint, method: string, queryText: string, started: number): void {
     const elapsed = this.#measure(endpoint, method, started);
     const url = queryText === "" ? call.path : `${call.path}?${hideSecrets(queryText)}`;
-    this.#log.debug(`Request ${method} ${url} (${formatElapsed(elapsed)}) from=${from(call.req)}`);
+    this.#log.debug(`Request ${method} ${url} (${formatElapsed(elapsed)}) from=${from(call.exchange)}`);
   }
 
-  #onOther(req: IncomingMessage, res: ServerResponse, path: string, queryText: string): void {
+  #onOther(exchange: Exchange, path: string, queryText: string): void {
     const { config } = this.#agent;
     if (path === "/") {
-      if (this.#ui !== undefined) return redirect(req, res, config.uiContentPath, queryText);
-      return this.#text(req, res, 200, "Consul Agent");
+      if (this.#ui !== undefined) return redirect(exchange, config.uiContentPath, queryText);
+      return this.#text(exchange, 200, "Consul Agent");
     }
     if (this.#ui !== undefined) {
-      if (`${path}/` === config.uiContentPath) return redirect(req, res, config.uiContentPath, queryText);
+      if (`${path}/` === config.uiContentPath) return redirect(exchange, config.uiContentPath, queryText);
       if (path.startsWith(config.uiContentPath) || path === "/robots.txt")
-        return void serveUi(
-          this.#ui,
-          req,
-          res,
-          path === "/robots.txt" ? "robots.txt" : path.slice(config.uiContentPath.length),
-          this.#configured,
-        );
+        return this.#page(this.#ui, exchange, path);
     }
-    respond(req, res, 404, [], "");
+    respond(exchange, 404, [], "");
+  }
+
+  #page(ui: UiAssets, exchange: Exchange, path: string): void {
+    const node = exchange.asNode();
+    if (node === undefined) return;
+    const file = path === "/robots.txt" ? "robots.txt" : path.slice(this.#agent.config.uiContentPath.length);
+    void serveUi(ui, node, file, this.#configured);
   }
 }
 
@@ -345,13 +351,13 @@ function splitTarget(url: string): { readonly path: string; readonly queryText: 
   return path === undefined ? undefined : { path, queryText: question < 0 ? "" : target.slice(question + 1) };
 }
 
-function redirect(req: IncomingMessage, res: ServerResponse, path: string, queryText: string): void {
+function redirect(exchange: Exchange, path: string, queryText: string): void {
   const location = queryText === "" ? escapePath(path) : `${escapePath(path)}?${queryText}`;
-  const withBody = req.method === "GET" || req.method === "HEAD";
+  const withBody = exchange.method === "GET" || exchange.method === "HEAD";
   const body = `<a href="${location.replaceAll("&", "&amp;").replaceAll('"', "&#34;").replaceAll("<", "&lt;")}">Moved Permanently</a>.\n\n`;
   const headers = ["Location", location];
   if (withBody) headers.push("Content-Type", HTML_TYPE);
-  respond(req, res, 301, headers, withBody && req.method === "GET" ? body : "");
+  respond(exchange, 301, headers, withBody && exchange.method === "GET" ? body : "");
 }
 
 /** Bytes that are no request: said in Go's words, then closed. */
@@ -363,6 +369,10 @@ function onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
       : error.code === "ERR_HTTP_REQUEST_TIMEOUT"
         ? "408 Request Timeout"
         : "400 Bad Request";
+  endWith(socket, status);
+}
+
+function endWith(socket: Socket, status: string): void {
   socket.end(`HTTP/1.1 ${status}\r\nContent-Type: ${TEXT_TYPE}\r\nConnection: close\r\n\r\n${status}`, () =>
     socket.destroySoon(),
   );
@@ -398,13 +408,13 @@ function listenError(e: NodeJS.ErrnoException, at: ListenAddress): string {
   return `listen tcp ${at.host.includes(":") ? `[${at.host}]` : at.host}:${at.port}: bind: ${said}`;
 }
 
-const isForeignPage = (req: IncomingMessage): boolean => {
-  const site = req.headers["sec-fetch-site"];
+const isForeignPage = (exchange: Exchange): boolean => {
+  const site = exchange.header("sec-fetch-site");
   return site !== undefined && site !== "same-origin" && site !== "none";
 };
 
-const from = (req: IncomingMessage): string => {
-  const { remoteAddress, remotePort } = req.socket;
+const from = (exchange: Exchange): string => {
+  const { remoteAddress, remotePort } = exchange;
   if (remoteAddress === undefined) return "@";
   const ip = plainIp(remoteAddress);
   return `${ip.includes(":") ? `[${ip}]` : ip}:${remotePort}`;

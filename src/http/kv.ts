@@ -2,7 +2,6 @@
 import { DirEntry, type KVSRequest } from "../model/kv.ts";
 import { type NowOrLater, whenReady } from "../ports/now-or-later.ts";
 import { list, ptr } from "../wire/schema.ts";
-import { contentLength } from "./body.ts";
 import type { Call } from "./call.ts";
 import { HttpError, plainBadRequest } from "./errors.ts";
 import { KeptJson } from "./kept-json.ts";
@@ -110,7 +109,7 @@ async function remove(c: Call): Promise<Answer> {
     op = "delete-cas";
     index = boundIndex(parseUint(query.get("cas")));
   }
-  if (contentLength(c.req) > 0) c.req.resume();
+  c.exchange.skipBody();
   return apply(c, o, op, { ...DirEntry.zero(), Key: c.rest, ModifyIndex: index });
 }
 

@@ -35,3 +35,13 @@ export const KEPT_BODY_BYTES_MAX = 16 << 20;
 
 /** Seconds that a profile is recorded at most: an event a microsecond would fill the memory of whoever forgot it. */
 export const PROFILE_SECONDS_MAX = 600;
+
+/** Bytes of a head that the lane for plain requests looks at: clients of this API send some hundred. */
+export const PLAIN_HEAD_BYTES_MAX = 8 << 10;
+
+/** Bytes of a body that the lane takes: larger ones seldom come in one piece, and their reading is not what they cost. */
+export const PLAIN_BODY_BYTES_MAX = 48 << 10;
+
+/** Bytes that may wait behind a request that is being answered, before the connection is no longer read (or, behind one that waits for
+ * a change, ended). */
+export const PLAIN_PENDING_BYTES_MAX = 64 << 10;

@@ -62,7 +62,7 @@ export function summaryJson(s: MetricsSummary): string {
 
 function wantsPrometheus(c: Call): boolean {
   if (c.query.get("format") === "prometheus") return true;
-  const accept = c.req.headers.accept ?? "";
+  const accept = c.exchange.header("accept") ?? "";
   return (
     accept.includes("application/openmetrics-text") || /^\s*text\/plain\s*;\s*version=0\.0\.4/.test(accept)
   );

@@ -9,7 +9,6 @@ import {
   ServiceQuery,
 } from "../model/prepared-query.ts";
 import { jsonString, ptr, str, struct } from "../wire/schema.ts";
-import { hasBody } from "./body.ts";
 import { type Call, consistencyLevel } from "./call.ts";
 import { HttpError, REFUSALS } from "./errors.ts";
 import { parseAtoi, parseBool } from "./query-options.ts";
@@ -70,7 +69,7 @@ async function get(c: Call): Promise<Answer> {
 }
 
 async function update(c: Call): Promise<Answer> {
-  const body = hasBody(c.req) ? await c.decode(QueryBody, "Request decode failed: ") : QueryBody.zero();
+  const body = c.exchange.hasBody ? await c.decode(QueryBody, "Request decode failed: ") : QueryBody.zero();
   const query = { ...PreparedQuery.zero(), ...body, ID: c.rest };
   await c.rpc("PreparedQuery.Apply", {
     Datacenter: c.datacenter,
@@ -97,9 +96,9 @@ const nameBefore = (c: Call, suffix: string): string => c.rest.slice(0, -suffix.
 function request(c: Call, name: string, limit: number, connect: boolean) {
   const o = c.readOptions();
   const { config } = c.agent;
-  const forwarded = c.req.headers["x-forwarded-for"];
+  const forwarded = c.exchange.header("x-forwarded-for");
   const ip =
-    (typeof forwarded === "string" && forwarded !== "" ? forwarded.split(",")[0]!.trim() : "") || c.remoteIp;
+    (forwarded !== undefined && forwarded !== "" ? forwarded.split(",")[0]!.trim() : "") || c.remoteIp;
   return {
     ...o,
     // Neither waits: the index of such an answer means nothing.

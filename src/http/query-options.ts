@@ -29,8 +29,8 @@ const ZERO: QueryOptions = {
 };
 
 export function parseReadOptions(c: Call): ReadOptions {
-  const { query, req } = c;
-  const cacheControl = req.headers["cache-control"];
+  const { query } = c;
+  const cacheControl = c.exchange.header("cache-control");
   const config = c.agent.config;
   const discoveryStale =
     config.discoveryMaxStaleMs > 0 && (c.path.startsWith("/v1/catalog") || c.path.startsWith("/v1/health"));

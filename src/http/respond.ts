@@ -1,7 +1,7 @@
 /** Writing a reply: headers in one go, gzip where it pays, indentation where it is asked for. */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, gzip, gzipSync } from "node:zlib";
 import { indentJson } from "../wire/schema.ts";
+import type { Exchange } from "./exchange.ts";
 import { GZIP_BYTES_MIN } from "./limits.ts";
 
 export const JSON_TYPE = "application/json";
@@ -14,8 +14,8 @@ const GZIP_SYNC_BYTES_MAX = 16 << 10;
 /** Quick compression: the network between an agent and its clients is seldom the slow part. */
 const GZIP_OPTIONS = { level: constants.Z_BEST_SPEED };
 
-export const acceptsGzip = (req: IncomingMessage): boolean => {
-  const accept = req.headers["accept-encoding"];
+export const acceptsGzip = (exchange: Exchange): boolean => {
+  const accept = exchange.header("accept-encoding");
   return (
     accept !== undefined && /(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))|,|$)/i.test(accept)
   );
@@ -23,42 +23,22 @@ export const acceptsGzip = (req: IncomingMessage): boolean => {
 
 /** Sends a whole reply. `headers` is name and value in turn; length and encoding are added. */
 export function respond(
-  req: IncomingMessage,
-  res: ServerResponse,
+  exchange: Exchange,
   status: number,
   headers: string[],
   body: string | Uint8Array,
 ): void {
-  if (res.destroyed || res.writableEnded) return;
+  if (exchange.over) return;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-  if (length >= GZIP_BYTES_MIN && acceptsGzip(req)) {
-    const done = (zipped: Uint8Array): void => {
-      if (res.destroyed || res.writableEnded) return;
-      headers.push("Content-Encoding", "gzip", "Content-Length", String(zipped.byteLength));
-      res.writeHead(status, headers);
-      res.end(zipped);
-    };
-    if (length <= GZIP_SYNC_BYTES_MAX) return done(gzipSync(body, GZIP_OPTIONS));
-    gzip(body, GZIP_OPTIONS, (error, zipped) =>
-      error === null ? done(zipped) : respondPlain(res, status, headers, body, length),
-    );
-    return;
-  }
-  respondPlain(res, status, headers, body, length);
-}
-
-function respondPlain(
-  res: ServerResponse,
-  status: number,
-  headers: string[],
-  body: string | Uint8Array,
-  length: number,
-): void {
-  if (res.destroyed || res.writableEnded) return;
-  headers.push("Content-Length", String(length));
-  res.writeHead(status, headers);
-  if (length === 0) res.end();
-  else res.end(body);
+  if (length < GZIP_BYTES_MIN || !acceptsGzip(exchange)) return exchange.send(status, headers, body, length);
+  const done = (zipped: Uint8Array): void => {
+    headers.push("Content-Encoding", "gzip");
+    exchange.send(status, headers, zipped, zipped.byteLength);
+  };
+  if (length <= GZIP_SYNC_BYTES_MAX) return done(gzipSync(body, GZIP_OPTIONS));
+  gzip(body, GZIP_OPTIONS, (error, zipped) =>
+    error === null ? done(zipped) : exchange.send(status, headers, body, length),
+  );
 }
 
 /** JSON as `?pretty` shows it. */

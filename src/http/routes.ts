@@ -37,6 +37,8 @@ export interface RouteInfo {
   readonly body?: string;
   /** A verb that clients of 0.6 send as GET: accepted, but not named in Allow. */
   readonly alsoGet?: boolean;
+  /** Body or reply is a stream. */
+  readonly streams?: boolean;
   /** Refuses `ns` and its header, which are of the enterprise edition. */
   readonly namespaced?: boolean;
 }

@@ -1,7 +1,6 @@
 /** /v1/session: what locks hang on. */
 import { ServiceCheck, Session, SessionSpecificRequest } from "../model/kv.ts";
 import { dur, jsonString, list, str, struct } from "../wire/schema.ts";
-import { hasBody } from "./body.ts";
 import { SESSION_BODY } from "./body-rules.ts";
 import type { Call } from "./call.ts";
 import { memberNames } from "./decode/decode-body.ts";
@@ -33,7 +32,7 @@ async function create(c: Call): Promise<Answer> {
     LockDelay: SESSION_LOCK_DELAY_NS,
   };
   let session = base;
-  if (hasBody(c.req)) {
+  if (c.exchange.hasBody) {
     const body = await c.json(DECODE_FAILED);
     if (body !== undefined) {
       const given = c.decodeValue(SessionBody, body, DECODE_FAILED, SESSION_BODY);

@@ -20,7 +20,7 @@ async function save(c: Call): Promise<Answer> {
 }
 
 async function restore(c: Call): Promise<Answer> {
-  const { req, res } = c;
+  const { req, res } = c.streams();
   if (req.headers.expect?.toLowerCase() === "100-continue") res.writeContinue();
   const out = await c.agent.snapshot(
     { datacenter: c.datacenter, token: c.token, allowStale: c.query.has("stale"), op: "restore" },
@@ -40,6 +40,7 @@ export const snapshotRoutes = [
       summary: "Saves the state: a gzip tar.",
       acl: "acl:write",
       options: "dc",
+      streams: true,
       params: { stale: "Any server may answer." },
     },
     save,
@@ -47,7 +48,13 @@ export const snapshotRoutes = [
   route(
     "PUT",
     "/v1/snapshot",
-    { summary: "Restores a saved state.", acl: "acl:write", options: "dc", body: "the archive" },
+    {
+      summary: "Restores a saved state.",
+      acl: "acl:write",
+      options: "dc",
+      streams: true,
+      body: "the archive",
+    },
     restore,
   ),
 ];

@@ -2,7 +2,6 @@
 import { HealthCheck, Node, NodeService } from "../model/catalog.ts";
 import { DirEntry, TxnError, TxnOp, TxnReadResponse, TxnResponse, type TxnResult } from "../model/kv.ts";
 import { bytes, type Infer, list, ptr, str, struct, uint, uint64 } from "../wire/schema.ts";
-import { contentLength } from "./body.ts";
 import { TXN_BODY } from "./body-rules.ts";
 import type { Call } from "./call.ts";
 import { decodeValue } from "./decode/decode-body.ts";
@@ -56,7 +55,7 @@ interface Prepared {
 async function prepare(c: Call): Promise<Prepared> {
   const { limits } = c.agent.config;
   const max = Math.max(limits.txnMaxReqLen, limits.kvMaxValueSize);
-  const announced = contentLength(c.req);
+  const announced = c.exchange.announcedLength;
   const raw = await c.body(
     max,
     (size) =>

@@ -1,7 +1,7 @@
 /** The web page's files under `ui_content_path`; a path that is no file is the page itself, which finds its way by the URL. */
 import { readFile } from "node:fs/promises";
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { extname, join, normalize, sep } from "node:path";
+import type { NodeExchange } from "./exchange.ts";
 import { respond } from "./respond.ts";
 
 /** Where the files come from: a folder, or what the executable carries. */
@@ -42,25 +42,25 @@ export function uiFolder(root: string): UiAssets {
 /** `responseHeaders`: name and value in turn. */
 export async function serveUi(
   assets: UiAssets,
-  req: IncomingMessage,
-  res: ServerResponse,
+  exchange: NodeExchange,
   path: string,
   responseHeaders: readonly string[],
 ): Promise<void> {
   const headers: string[] = [...responseHeaders];
+  const { req, res } = exchange;
   if (req.method !== "GET" && req.method !== "HEAD")
-    return respond(req, res, 405, ["Allow", "GET,HEAD", ...headers], "");
+    return respond(exchange, 405, ["Allow", "GET,HEAD", ...headers], "");
   let name = path === "" ? "index.html" : path;
   let body = await assets.read(name);
   if (body === undefined && name !== "robots.txt") {
     name = "index.html";
     body = await assets.read(name);
   }
-  if (body === undefined) return respond(req, res, 404, headers, "");
+  if (body === undefined) return respond(exchange, 404, headers, "");
   headers.push("Content-Type", TYPES[extname(name)] ?? "application/octet-stream");
   if (req.method === "HEAD") {
     headers.push("Content-Length", String(body.byteLength));
     res.writeHead(200, headers);
     res.end();
-  } else respond(req, res, 200, headers, body);
+  } else respond(exchange, 200, headers, body);
 }
