@@ -11,9 +11,11 @@ export const command: Command = {
   description:
     "Starts an agent and runs it until it is told to end: by SIGINT, SIGTERM or `{program} leave`. SIGHUP lets it read its configuration again.\n\nA server of its own, a client that joins it, and one for development:\n\n    $ {program} agent -server -bootstrap-expect 1 -data-dir /var/lib/consul -bind 192.168.33.11\n    $ {program} agent -data-dir /var/lib/consul -bind 192.168.33.21 -join 192.168.33.11\n    $ {program} agent -dev",
   groups: [AGENT_FLAG_GROUP],
+  flagErrors: "==> error parsing flags: ",
+  goErrors: true,
   run: async (call) => {
     if (call.args.length > 0) {
-      call.complain(`Unexpected extra arguments: [${call.args.join(" ")}]`);
+      call.complain(`==> Unexpected extra arguments: [${call.args.join(" ")}]`);
       return EXIT.error;
     }
     const readConfig = () => buildConfig(agentFlags(call.flags), realConfigHost());

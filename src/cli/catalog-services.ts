@@ -52,10 +52,11 @@ export const command: Command = {
       }
       const names = [...tagsByName.keys()].sort();
       const width = Math.max(...names.map((n) => n.length)) + 6;
-      for (const name of names)
-        call.print(
-          flags.bool("tags") ? `${name.padEnd(width)}${[...tagsByName.get(name)!].sort().join(",")}` : name,
-        );
+      const lines = names.map((name) =>
+        flags.bool("tags") ? `${name.padEnd(width)}${[...tagsByName.get(name)!].sort().join(",")}` : name,
+      );
+      // The table as a whole is trimmed, so only the last line's blanks go (observed).
+      call.print(lines.join("\n").trimEnd());
       return EXIT.ok;
     }),
 };

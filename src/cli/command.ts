@@ -39,6 +39,10 @@ export interface Command {
   /** Paragraphs of the description, wrapped and indented by the help; lines that start with a blank stay as they are. `{program}` is replaced. */
   readonly description: string;
   readonly groups: readonly FlagGroup[];
+  /** Some commands say a mistake in their flags once more behind the listing: what stands before it. */
+  readonly flagErrors?: string;
+  /** Whether a value of the wrong form is told in the words of Go's strconv. */
+  readonly goErrors?: true;
   /** SIGINT and SIGTERM abort `io.interrupt` instead of ending the process. */
   readonly handlesInterrupt?: true;
   /** The exit code. */

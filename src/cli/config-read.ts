@@ -1,3 +1,4 @@
+import { ClientError } from "../client/errors.ts";
 import { stringifyJson } from "../wire/json.ts";
 import { CommandError, withClient } from "./attempt.ts";
 import { type Command, EXIT, type Invocation } from "./command.ts";
@@ -37,7 +38,15 @@ export const command: Command = {
   run: (call) =>
     withClient(call, "Error reading config entry", async (client) => {
       const { kind, name } = entryName(call);
-      const { value: entry } = await client.config.get(kind, name, queryOf(call));
+      const { value: entry } = await client.config.get(kind, name, queryOf(call)).catch((e: unknown) => {
+        // Which kinds there are, the server knows; the sentence is that of a command that knows them itself.
+        const unknown = /\((invalid config entry kind: .*)\)$/s.exec(
+          e instanceof ClientError ? e.message : "",
+        );
+        throw unknown === null
+          ? e
+          : new CommandError(`Error reading config entry ${kind}/${name}: ${unknown[1]}`);
+      });
       if (entry === null)
         throw new CommandError(
           `Error reading config entry ${kind}/${name}: Unexpected response code: 404 (Config entry not found for ${JSON.stringify(kind)} / ${JSON.stringify(name)})`,

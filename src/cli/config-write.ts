@@ -53,6 +53,10 @@ export const command: Command = {
           },
         });
         const text = reply.body.toString("utf8");
+        const undecoded = /^Bad request: Request decoding failed: (.*)$/s.exec(text);
+        // Which kinds and keys there are, the server knows; the sentence is that of a command that knows them itself.
+        if (reply.statusCode === 400 && undecoded !== null)
+          throw new CommandError(`Failed to decode config entry input: ${undecoded[1]}`);
         if (reply.statusCode !== 200)
           throw new CommandError(
             `Error writing config entry ${at}: Unexpected response code: ${reply.statusCode} (${text})`,

@@ -53,6 +53,7 @@ export const command: Command = {
     },
   ],
   handlesInterrupt: true,
+  flagErrors: "==> Error parsing flags: ",
   run: (call) =>
     withClient(call, "Error querying target agent", async (client) => {
       const plan = planOf(call);

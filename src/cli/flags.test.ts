@@ -20,6 +20,20 @@ const GROUPS: readonly FlagGroup[] = [
   },
 ];
 
+test("agent's flags tell wrong values in the words of strconv", () => {
+  const text = (word: string): string => {
+    const p = parseFlags([word], GROUPS, true);
+    assert.equal(p.kind, "error");
+    return (p as Extract<typeof p, { kind: "error" }>).text;
+  };
+  assert.equal(
+    text("-wan=maybe"),
+    'invalid boolean value "maybe" for -wan: strconv.ParseBool: parsing "maybe": invalid syntax',
+  );
+  assert.equal(text("-n=x"), 'invalid value "x" for flag -n: strconv.Atoi: parsing "x": invalid syntax');
+  assert.match(text("-n=99999999999999999999"), /strconv\.Atoi: .*: value out of range$/);
+});
+
 function parsed(words: readonly string[]) {
   const p = parseFlags(words, GROUPS);
   assert.equal(p.kind, "parsed", JSON.stringify(p));

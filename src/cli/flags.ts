@@ -2,7 +2,7 @@
  * Command lines in the manner of Go's flag package: `-f`, `--f`, `-f=v`, `-f v`, booleans without a value, the first word
  * without a dash ends the flags. Error sentences and the listing after them are Go's (observed in Consul 1.8.7).
  */
-import { DurationError, parseDuration } from "../wire/duration.ts";
+import { DurationError, formatDuration, parseDuration } from "../wire/duration.ts";
 
 export type FlagKind = "bool" | "string" | "int" | "uint" | "duration" | "strings" | "pairs";
 
@@ -81,7 +81,12 @@ export function parseBool(text: string): boolean | undefined {
   return undefined;
 }
 
-export function parseFlags(words: readonly string[], groups: readonly FlagGroup[]): ParsedFlags {
+/** `goErrors`: values of the wrong form are told in the words of Go's strconv, as `agent` does. */
+export function parseFlags(
+  words: readonly string[],
+  groups: readonly FlagGroup[],
+  goErrors: boolean = false,
+): ParsedFlags {
   const flags = new Map(groups.flatMap((g) => g.flags).map((f) => [f.name, f]));
   const values = new Map<string, string[]>();
   const order: [string, string][] = [];
@@ -112,7 +117,7 @@ export function parseFlags(words: readonly string[], groups: readonly FlagGroup[
       value = next;
       i++;
     }
-    const bad = valueError(flag, value);
+    const bad = valueError(flag, value, goErrors);
     if (bad !== undefined) return error(bad);
     values.set(name, [...(values.get(name) ?? []), value]);
     order.push([name, value]);
@@ -120,17 +125,23 @@ export function parseFlags(words: readonly string[], groups: readonly FlagGroup[
   return { kind: "parsed", values: new FlagValues(values, flags, order), args: words.slice(i) };
 }
 
-function valueError(flag: Flag, value: string): string | undefined {
+function valueError(flag: Flag, value: string, goErrors: boolean): string | undefined {
+  const parse = (by: string, why: "invalid syntax" | "value out of range"): string =>
+    goErrors
+      ? `strconv.${by}: parsing ${JSON.stringify(value)}: ${why}`
+      : why === "invalid syntax"
+        ? "parse error"
+        : why;
   const invalid = (why: string): string =>
     `invalid value ${JSON.stringify(value)} for flag -${flag.name}: ${why}`;
   switch (flag.kind) {
     case "bool":
       return parseBool(value) === undefined
-        ? `invalid boolean value ${JSON.stringify(value)} for -${flag.name}: parse error`
+        ? `invalid boolean value ${JSON.stringify(value)} for -${flag.name}: ${parse("ParseBool", "invalid syntax")}`
         : undefined;
     case "int":
-      if (!/^[-+]?\d+$/.test(value)) return invalid("parse error");
-      return Number.isSafeInteger(Number(value)) ? undefined : invalid("value out of range");
+      if (!/^[-+]?\d+$/.test(value)) return invalid(parse("Atoi", "invalid syntax"));
+      return Number.isSafeInteger(Number(value)) ? undefined : invalid(parse("Atoi", "value out of range"));
     case "uint":
       if (!/^\d+$/.test(value)) return invalid("parse error");
       return BigInt(value) <= 0xffff_ffff_ffff_ffffn ? undefined : invalid("value out of range");
@@ -159,7 +170,12 @@ export function goListing(groups: readonly FlagGroup[]): string {
   for (const f of flags) {
     const type = f.kind === "bool" ? "" : ` ${metavar(f)}`;
     const zero = f.fallback === undefined || ["", "0", "false", "0s"].includes(f.fallback);
-    const shown = f.kind === "string" ? JSON.stringify(f.fallback) : f.fallback;
+    const shown =
+      f.kind === "string"
+        ? JSON.stringify(f.fallback)
+        : f.kind === "duration" && f.fallback !== undefined
+          ? formatDuration(parseDuration(f.fallback))
+          : f.fallback;
     lines.push(`  -${f.name}${type}`, `    \t${f.usage}${zero ? "" : ` (default ${shown})`}`);
   }
   return lines.join("\n");

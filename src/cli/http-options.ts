@@ -111,7 +111,7 @@ export function clientOf({ io, flags }: Invocation): TribuneClient {
     (value === undefined ? {} : { [key]: value }) as { readonly [P in K]?: string };
   return new TribuneClient({
     env: io.env,
-    warn: (m) => io.err(`${m}\n`),
+    warn: (m) => io.err(`${new Date().toISOString()} [WARN]  consul-api: ${m}\n`),
     ...optional("address", text("http-addr")),
     ...optional("token", text("token")),
     ...optional("tokenFile", text("token-file")),

@@ -30,10 +30,10 @@ export const command: Command = {
       if (args.length > 1) throw new CommandError(`Too many arguments (expected 1, got ${args.length})`);
       const key = (args[0] ?? "").replace(/^\//, "");
       if (key === "" && !flags.bool("recurse")) throw new CommandError("Error! Missing KEY argument");
-      if (flags.given("modify-index") && !flags.bool("cas"))
+      const index = flags.uint("modify-index");
+      if (index > 0n && !flags.bool("cas"))
         throw new CommandError("Cannot specify -modify-index without -cas!");
-      if (flags.bool("cas") && !flags.given("modify-index"))
-        throw new CommandError("Must specify -modify-index with -cas!");
+      if (flags.bool("cas") && index === 0n) throw new CommandError("Must specify -modify-index with -cas!");
       if (flags.bool("cas") && flags.bool("recurse"))
         throw new CommandError("Cannot specify both -cas and -recurse!");
       if (flags.bool("recurse")) {
@@ -43,7 +43,7 @@ export const command: Command = {
       }
       const done = await client.kv.delete(key, {
         ...queryOf(call),
-        ...(flags.bool("cas") ? { cas: flags.uint("modify-index") } : {}),
+        ...(flags.bool("cas") ? { cas: index } : {}),
       });
       if (!done) throw new CommandError(`Error! Did not delete key ${key}: CAS failed`);
       print(`Success! Deleted key: ${key}`);

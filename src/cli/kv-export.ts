@@ -19,9 +19,15 @@ export const command: Command = {
         call.print("[]");
         return EXIT.ok;
       }
+      // Go's encoder keeps JSON fit for HTML.
+      const keyText = (key: string): string =>
+        stringifyJson(key).replace(
+          /[<>&\u2028\u2029]/g,
+          (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+        );
       const items = entries.map(
         (e) =>
-          `\t{\n\t\t"key": ${stringifyJson(e.Key)},\n\t\t"flags": ${e.Flags},\n\t\t"value": "${Buffer.from(e.Value ?? new Uint8Array()).toString("base64")}"\n\t}`,
+          `\t{\n\t\t"key": ${keyText(e.Key)},\n\t\t"flags": ${e.Flags},\n\t\t"value": "${Buffer.from(e.Value ?? new Uint8Array()).toString("base64")}"\n\t}`,
       );
       call.print(`[\n${items.join(",\n")}\n]`);
       return EXIT.ok;

@@ -1,3 +1,4 @@
+import { findJsonSyntaxError } from "../agent/config/json-syntax.ts";
 import { ClientError } from "../client/errors.ts";
 import { parseJson, toBigint } from "../wire/json.ts";
 import { CommandError, dataArgument, withClient } from "./attempt.ts";
@@ -50,7 +51,13 @@ function decodeEntries(text: string): readonly Entry[] {
   try {
     data = parseJson(text);
   } catch (error) {
-    throw new CommandError(`Cannot unmarshal data: ${(error as Error).message}`);
+    // Go's words for the mistake, and where it is.
+    const syntax = findJsonSyntaxError(text);
+    if (syntax === undefined) throw new CommandError(`Cannot unmarshal data: ${(error as Error).message}`);
+    const before = text.slice(0, syntax.offset).split("\n");
+    throw new CommandError(
+      `Cannot unmarshal data: ${syntax.sentence}\n    line ${before.length}, column ${before.at(-1)!.length + 1}: ${syntax.expected}`,
+    );
   }
   if (!Array.isArray(data))
     throw new CommandError("Cannot unmarshal data: want a list of keys, as kv export writes it");

@@ -7,6 +7,7 @@ export const command: Command = {
   usage: "[options]",
   description: "Shows the configuration of autopilot, which cares for the set of servers.",
   groups: [CLIENT_FLAGS, SERVER_FLAGS],
+  flagErrors: "Failed to parse args: ",
   run: (call) =>
     withClient(call, "Error querying Autopilot configuration", async (client) => {
       const c = await client.operator.autopilotConfiguration({ stale: call.flags.bool("stale") });

@@ -32,6 +32,7 @@ export const command: Command = {
       ],
     },
   ],
+  flagErrors: "Failed to parse args: ",
   run: (call) =>
     withClient(call, "Error setting Autopilot configuration", async (client) => {
       const { flags } = call;

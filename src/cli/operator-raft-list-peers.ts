@@ -8,6 +8,7 @@ export const command: Command = {
   usage: "[options]",
   description: "Lists the servers of the raft cluster, which of them leads and which of them vote.",
   groups: [CLIENT_FLAGS, SERVER_FLAGS],
+  flagErrors: "Failed to parse args: ",
   run: (call) =>
     withClient(call, "Error getting peers: Failed to retrieve raft configuration", async (client) => {
       const { Servers } = await client.operator.raftConfiguration({ stale: call.flags.bool("stale") });

@@ -18,6 +18,7 @@ export const command: Command = {
       ],
     },
   ],
+  flagErrors: "Failed to parse args: ",
   run: (call) =>
     withClient(call, "Error removing peer", async (client) => {
       const [address, id] = [call.flags.string("address"), call.flags.string("id")];

@@ -42,7 +42,7 @@ export async function runCli(words: readonly string[], io: Io): Promise<number> 
 
 async function runCommand(entry: CommandEntry, words: readonly string[], io: Io): Promise<number> {
   const { command } = await entry.load!();
-  const parsed = parseFlags(words, command.groups);
+  const parsed = parseFlags(words, command.groups, command.goErrors);
   const help = (): string => commandHelp(command, io.program);
   switch (parsed.kind) {
     case "help":
@@ -50,6 +50,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[], io: Io)
       return EXIT.ok;
     case "error":
       io.err(`${parsed.text}\n${goListing(command.groups)}\n`);
+      if (command.flagErrors !== undefined) io.err(`${command.flagErrors}${parsed.text}\n`);
       return EXIT.error;
     case "parsed": {
       const call: Invocation = {

@@ -1,13 +1,14 @@
+import { readFileSync } from "node:fs";
 import { decodeSource } from "../agent/config/decode.ts";
 import { toServiceDefinition } from "../agent/config/definitions.ts";
 import { ConfigError } from "../agent/config/diagnostic.ts";
 import type { ServiceInput } from "../agent/config/schema.ts";
 import { ClientError } from "../client/errors.ts";
 import { CheckDefinition, ServiceDefinition } from "../model/definition.ts";
-import { CommandError, withClient } from "./attempt.ts";
+import { CommandError, fileReason, withClient } from "./attempt.ts";
 import { pairs } from "./catalog-nodes.ts";
 import { type Command, EXIT, type Invocation } from "./command.ts";
-import { readSource } from "./definition-file.ts";
+import { sourceOf } from "./definition-file.ts";
 import { CLIENT_FLAGS, NAMESPACE_FLAGS, SERVER_FLAGS } from "./http-options.ts";
 
 export const command: Command = {
@@ -77,7 +78,13 @@ export const command: Command = {
 /** All services of all files. Throws CommandError. */
 export function servicesOfFiles(paths: readonly string[]): readonly ServiceDefinition[] {
   return paths.flatMap((path) => {
-    const source = readSource(path);
+    let text: string;
+    try {
+      text = readFileSync(path, "utf8");
+    } catch (error) {
+      throw new CommandError(`Error: config: Open failed on ${path}. ${fileReason(path, error)}`);
+    }
+    const source = sourceOf(path, text);
     try {
       const { input, problems } = decodeSource(source);
       if (problems.length > 0)
@@ -91,7 +98,7 @@ export function servicesOfFiles(paths: readonly string[]): readonly ServiceDefin
       ];
       return inputs.map(toServiceDefinition);
     } catch (error) {
-      if (error instanceof ConfigError) throw new CommandError(error.explain());
+      if (error instanceof ConfigError) throw new CommandError(`Error: ${error.explain()}`);
       throw error;
     }
   });

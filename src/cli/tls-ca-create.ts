@@ -37,6 +37,7 @@ export const command: Command = {
       ],
     },
   ],
+  flagErrors: "Failed to parse args: ",
   run: async (call) => {
     const { flags } = call;
     const refuse = (text: string): number => {

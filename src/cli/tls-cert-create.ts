@@ -59,6 +59,7 @@ export const command: Command = {
       ],
     },
   ],
+  flagErrors: "Failed to parse args: ",
   run: async (call) => {
     const { flags, print } = call;
     const refuse = (text: string): number => {
@@ -84,16 +85,16 @@ export const command: Command = {
       ...(node === "" ? [] : [`${node}.${base}`]),
       "localhost",
     ];
-    if (kind === "server") {
-      print("==> WARNING: Server Certificates grants authority to become a");
-      print("    server and access all state in the cluster including root keys");
-      print("    and all ACL tokens. Do not distribute them to production hosts");
-      print("    that are not server nodes. Store them as securely as CA keys.");
-    }
     let made: MadeCertificate;
     try {
       const certificate = readAuthority(caFile);
       const key = readAuthority(keyFile);
+      if (kind === "server") {
+        print("==> WARNING: Server Certificates grants authority to become a");
+        print("    server and access all state in the cluster including root keys");
+        print("    and all ACL tokens. Do not distribute them to production hosts");
+        print("    that are not server nodes. Store them as securely as CA keys.");
+      }
       print(`==> Using ${caFile} and ${keyFile}`);
       made = makeCertificate(
         { certificate, key },

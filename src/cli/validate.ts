@@ -25,6 +25,7 @@ export const command: Command = {
       ],
     },
   ],
+  flagErrors: "",
   run: async (call) => {
     const { flags, args } = call;
     const format = flags.string("config-format");
