@@ -73,3 +73,18 @@ test("codeSpans() knows lines and fences", () => {
     { line: 5, span: "e" },
   ]);
 });
+
+test("the README's example for Node programs imports what the entry points export", () => {
+  const readme = readDocuments(root).find(({ path }) => path === "README.md")!.text;
+  const example = /## In Node programs[\s\S]*?```ts\n([\s\S]*?)```/.exec(readme)?.[1] ?? "";
+  const exported = (entry: string): string =>
+    readSources(root, ["src"]).find(({ path }) => path === entry)?.text ?? "";
+  const imports = [...example.matchAll(/import \{ ([^}]+) \} from "tribune(\/client)?";/g)];
+  assert.equal(imports.length, 2);
+  for (const [, names, client] of imports)
+    for (const name of names!.split(", "))
+      assert.match(
+        exported(client === undefined ? "src/embed.ts" : "src/client/client.ts"),
+        new RegExp(`export (async )?(function|class|const) ${name}\\b`),
+      );
+});

@@ -106,6 +106,7 @@ const commands = {
   test: (args) => tests(UNIT, args, ["--test-timeout=120000"]),
   check: (args) => [...quiet, "scripts/check.ts", ...args],
   build: (args) => [...quiet, "scripts/build.ts", ...args],
+  package: (args) => [...quiet, "scripts/package.ts", ...args],
   e2e: (args) => tests(["e2e"], args, ["--test-concurrency=1", "--test-timeout=600000"]),
   interop: (args) => tests(["interop"], args, ["--test-concurrency=1", "--test-timeout=600000"]),
   conformance: (args) => [...quiet, "conformance/main.ts", ...args],

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { Resolver } from "node:dns/promises";
 import { buffer } from "node:stream/consumers";
 import test from "node:test";
-import { type EmbeddedAgent, startAgent, startCluster } from "tribune";
-import { TribuneClient } from "tribune/client";
 import { eventually } from "./agent/fixture.ts";
+import { TribuneClient } from "./client/client.ts";
+import { type EmbeddedAgent, startAgent, startCluster } from "./embed.ts";
 
 test("an agent is ready within a second, on ports of the system's choice", async (t) => {
   await (await startAgent()).close(); // What Node compiles once is not the agent's time.

@@ -16,13 +16,15 @@ export type StartWorker = (workerData: typeof WORKER_DATA) => Worker;
 
 /** The bundled worker's name among the executable's assets. */
 const WORKER_ASSET = "log-worker.cjs";
+/** In the npm package the sources are JavaScript. */
+const SUFFIX = import.meta.url?.endsWith(".js") ? ".js" : ".ts";
 const EXEC_ARGV = ["--disable-warning=ExperimentalWarning"];
 
 /** From the assets of the single executable when this is it, else from the source beside this file. */
 export const startLogWorker: StartWorker = (workerData) =>
   isSea()
     ? new Worker(getAsset(WORKER_ASSET, "utf8"), { eval: true, workerData, execArgv: EXEC_ARGV })
-    : new Worker(new URL("./log-worker.ts", import.meta.url), { workerData, execArgv: EXEC_ARGV });
+    : new Worker(new URL(`./log-worker${SUFFIX}`, import.meta.url), { workerData, execArgv: EXEC_ARGV });
 
 function pack(entries: readonly LogEntry[]): PackedEntries {
   const rows = entries.map(encodeLogEntry);

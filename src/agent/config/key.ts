@@ -61,7 +61,7 @@ export interface Key<T, D extends boolean = boolean> extends KeyOptions {
 // biome-ignore lint/suspicious/noExplicitAny: a key of whatever value, as the compiler's inference needs it
 export type Keys = Readonly<Record<string, Key<any, boolean>>>;
 
-interface NestedKey<K extends Keys> extends Key<Input<K>, true> {
+export interface NestedKey<K extends Keys> extends Key<Input<K>, true> {
   /** The keys once more, for the compiler to tell objects from other values. */
   readonly nested: K;
 }
