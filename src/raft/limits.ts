@@ -59,6 +59,8 @@ export const SNAPSHOT_SYNC_BYTES = 1 << 20;
 export const SLICE_MS = 8;
 /** The same for writing a snapshot, which is in nobody's way when it takes longer. */
 export const SNAPSHOT_SLICE_MS = 3;
+/** Rest after each such slice: a write needs several turns of the event loop, and each would wait for a slice. */
+export const SNAPSHOT_REST_MS = 3;
 /** RPC answer awaited for; 10 s more for each of {@link INSTALL_BYTES_PER_TIMEOUT} of a snapshot. Source: Consul 1.8.7. */
 export const RPC_TIMEOUT_MS = 10_000;
 export const INSTALL_BYTES_PER_TIMEOUT = 262_144;

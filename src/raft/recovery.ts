@@ -220,7 +220,7 @@ export async function recoverCluster(
   try {
     await writeState(fsm.snapshot(), sink, {
       now: () => performance.now(),
-      yieldTurn: () => new Promise((resolve) => setImmediate(resolve)),
+      rest: () => new Promise((resolve) => setImmediate(resolve)),
     });
     await sink.commit({ index, term, configuration, configurationIndex: 1 });
   } catch (error) {

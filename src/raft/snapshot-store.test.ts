@@ -236,7 +236,7 @@ test("writing a state gives way after each slice of time", async () => {
   await writeState(
     state(),
     { write: async (c) => void written.push(c.length) },
-    { now: () => now, yieldTurn: async () => void turns++ },
+    { now: () => now, rest: async () => void turns++ },
   );
   assert.equal(
     written.reduce((a, b) => a + b, 0),

@@ -7,6 +7,7 @@ import { RaftError, type RaftServer, type SnapshotMeta } from "./contract.ts";
 import type { CoreEvent, Effect, InstalledMeta, InstallRequest, RaftResponse } from "./core/messages.ts";
 import type { Core, DriverOptions, DriverPorts } from "./driver-ports.ts";
 import { RAFT_ERROR, RaftStorageError, raftError } from "./errors.ts";
+import { SNAPSHOT_REST_MS } from "./limits.ts";
 import { writeState } from "./snapshot-writer.ts";
 
 /** An inbound request that waits for its answer. */
@@ -125,7 +126,7 @@ export class SnapshotWork {
       const writing = clock.now();
       await writeState(state, sink, {
         now: () => clock.now(),
-        yieldTurn: () => new Promise((resolve) => this.#host.ports.defer(resolve)),
+        rest: () => new Promise((resolve) => void clock.timer(SNAPSHOT_REST_MS, resolve)),
       });
       const meta = await sink.commit({
         index,

@@ -4,8 +4,8 @@ import type { SnapshotSink } from "./snapshot-store.ts";
 
 export interface Turns {
   now(): number;
-  /** Lets other events have their turn. */
-  yieldTurn(): Promise<void>;
+  /** Lets other events have their turns. */
+  rest(): Promise<void>;
 }
 
 const isAsync = (s: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): s is AsyncIterable<Uint8Array> =>
@@ -35,7 +35,7 @@ export async function writeState(
     if (bytes < SNAPSHOT_CHUNK_BYTES && !late) continue;
     await flush();
     if (!late) continue;
-    await turns.yieldTurn();
+    await turns.rest();
     started = turns.now();
   }
   await flush();
