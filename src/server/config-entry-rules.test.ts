@@ -21,6 +21,7 @@ import {
   TerminatingGatewayConfigEntry,
 } from "../model/config-entry.ts";
 import type { ConfigEntry } from "../model/config-entry-box.ts";
+import type { GoValue } from "../wire/schema.ts";
 import { checkConfigEntry, normalizeConfigEntry } from "./config-entry-rules.ts";
 
 const router = (match: Partial<ServiceRouteHTTPMatch>, destination: Partial<ServiceRouteDestination> = {}) =>
@@ -136,4 +137,21 @@ test("defaults are filled in", () => {
   );
   checkConfigEntry(split);
   checkConfigEntry(terminating({ Name: "a", CAFile: "ca" }));
+});
+
+test("proxy-defaults with a null anywhere are refused, as they would end a server of Consul 1.8.7", () => {
+  const defaults = (Config: ProxyConfigEntry["Config"]) =>
+    normalizeConfigEntry({ ...ProxyConfigEntry.zero(), Kind: "proxy-defaults", Name: "x", Config });
+  const inner = new Map<string, GoValue>([["b", null]]);
+  for (const [config, path] of [
+    [new Map<string, GoValue>([["a", null]]), 'Config["a"]'],
+    [new Map<string, GoValue>([["a", inner]]), 'Config["a"]["b"]'],
+    [new Map<string, GoValue>([["a", [1n, null]]]), 'Config["a"][1]'],
+    [new Map<string, GoValue>([["a", [inner]]]), 'Config["a"][0]["b"]'],
+  ] as const)
+    assert.throws(() => defaults(config), {
+      message: `${path} is null: servers of Consul 1.8 cannot apply that; leave the key out`,
+    });
+  assert.equal(defaults(null).Name, "global");
+  assert.equal(defaults(new Map<string, GoValue>([["a", [new Map(), "x"]]])).Name, "global");
 });

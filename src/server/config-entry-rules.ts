@@ -2,12 +2,14 @@
 
 import type {
   IngressGatewayConfigEntry,
+  ProxyConfigEntry,
   ServiceResolverConfigEntry,
   ServiceRouterConfigEntry,
   ServiceSplitterConfigEntry,
   TerminatingGatewayConfigEntry,
 } from "../model/config-entry.ts";
 import type { ConfigEntry } from "../model/config-entry-box.ts";
+import type { GoValue } from "../wire/schema.ts";
 import { InvalidRequestError } from "./errors.ts";
 
 const refuse = (text: string): never => {
@@ -17,10 +19,22 @@ const refuse = (text: string): never => {
 /** Weights count to hundredths of a percent. */
 const roundWeight = (weight: number): number => Math.round(weight * 100) / 100;
 
-/** The entry with its defaults filled in. */
+/**
+ * A server of Consul 1.8.7 that finds a null here while it applies the entry ends with a panic, and does so again at each start
+ * (observed): such an entry must not reach the log.
+ */
+function refuseNulls(value: GoValue, path: string): void {
+  if (value === null && path !== "Config")
+    refuse(`${path} is null: servers of Consul 1.8 cannot apply that; leave the key out`);
+  if (value instanceof Map) for (const [k, v] of value) refuseNulls(v, `${path}[${JSON.stringify(k)}]`);
+  else if (Array.isArray(value)) for (const [i, v] of value.entries()) refuseNulls(v, `${path}[${i}]`);
+}
+
+/** The entry with its defaults filled in. Throws when it must not be logged at all. */
 export function normalizeConfigEntry(entry: ConfigEntry): ConfigEntry {
   switch (entry.Kind) {
     case "proxy-defaults":
+      refuseNulls((entry as ProxyConfigEntry).Config, "Config");
       return { ...entry, Name: "global" };
     case "service-defaults":
       return "Protocol" in entry ? { ...entry, Protocol: entry.Protocol.toLowerCase() } : entry;
