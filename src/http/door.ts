@@ -304,14 +304,16 @@ class Door implements HttpDoor {
   #measure(endpoint: Endpoint, method: string, started: number): number {
     const { clock, metrics } = this.#agent;
     const elapsed = clock.now() - started;
-    metrics.sample(`http.${method}.${endpoint.metric}`, elapsed);
+    metrics.sample(endpoint.metric(method), elapsed);
     return elapsed;
   }
 
   #finished(call: Call, endpoint: Endpoint, method: string, queryText: string, started: number): void {
     const elapsed = this.#measure(endpoint, method, started);
-    const url = queryText === "" ? call.path : `${call.path}?${hideSecrets(queryText)}`;
-    this.#log.debug(`Request ${method} ${url} (${formatElapsed(elapsed)}) from=${from(call.exchange)}`);
+    this.#log.debug(() => {
+      const url = queryText === "" ? call.path : `${call.path}?${hideSecrets(queryText)}`;
+      return `Request ${method} ${url} (${formatElapsed(elapsed)}) from=${from(call.exchange)}`;
+    });
   }
 
   #onOther(exchange: Exchange, path: string, queryText: string): void {

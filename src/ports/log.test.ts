@@ -45,6 +45,23 @@ test("sinks get their level and above; a late reader gets the newest lines first
   assert.equal(late.at(-1), "bad");
 });
 
+test("a line given as a function is made only for who reads it", () => {
+  const hub = new LogHub(new SimClock());
+  let made = 0;
+  const line = (): string => `d${++made}`;
+  const log = hub.logger("x");
+  log.debug(line);
+  hub.attach(() => {}, "warn");
+  log.debug(line);
+  assert.equal(made, 0);
+  const read: string[] = [];
+  const stop = hub.attach((l) => read.push(l.message), "debug");
+  log.debug(line);
+  stop();
+  log.debug(line);
+  assert.deepEqual([read, made], [["d1"], 1]);
+});
+
 test("level names in any case, with the two long forms", () => {
   assert.equal(parseLogLevel("ERROR"), "err");
   assert.equal(parseLogLevel("Warn"), "warn");

@@ -13,7 +13,8 @@ export type LogFields = Readonly<Record<string, string | number | bigint | boole
 
 export interface Logger {
   trace(message: string, fields?: LogFields): void;
-  debug(message: string, fields?: LogFields): void;
+  /** A function is called only when a sink reads this level; else there is no line, also not for a later reader. */
+  debug(message: string | (() => string), fields?: LogFields): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
@@ -65,6 +66,8 @@ export class LogHub {
   readonly #clock: Clock;
   readonly #sinks = new Map<LogSink, number>();
   readonly #kept: LogLine[] = [];
+  /** Weight of the lowest level that a sink reads. */
+  #lowest = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -75,7 +78,11 @@ export class LogHub {
     const weight = levelWeight(level);
     if (options.replay) for (const line of this.#kept) if (levelWeight(line.level) >= weight) sink(line);
     this.#sinks.set(sink, weight);
-    return () => this.#sinks.delete(sink);
+    this.#lowest = Math.min(...this.#sinks.values());
+    return () => {
+      this.#sinks.delete(sink);
+      this.#lowest = Math.min(...this.#sinks.values());
+    };
   }
 
   write(line: LogLine): void {
@@ -86,10 +93,16 @@ export class LogHub {
   }
 
   logger(name: string): Logger {
-    const at =
-      (level: LogLevel) =>
-      (message: string, fields: LogFields = {}): void =>
+    const at = (level: LogLevel) => {
+      const weight = levelWeight(level);
+      return (message: string | (() => string), fields: LogFields = {}): void => {
+        if (typeof message !== "string") {
+          if (weight < this.#lowest) return;
+          message = message();
+        }
         this.write({ wallMs: this.#clock.wall(), level, name, message, fields });
+      };
+    };
     return {
       trace: at("trace"),
       debug: at("debug"),
