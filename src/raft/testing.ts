@@ -85,6 +85,12 @@ export const dialRaft: RaftDialer = (address, { timeoutMs }) =>
     socket.once("error", reject);
   });
 
+/** Ends what a failed test has left running: its address is free for the next one. */
+export async function stopServers(): Promise<void> {
+  for (const s of [...running]) await s.stop();
+}
+const running = new Set<TestServer>();
+
 /** One server on a real socket. `cut`: addresses that it cannot reach just now. */
 export async function startServer(
   server: RaftServer,
@@ -125,14 +131,17 @@ export async function startServer(
     listener.close();
     throw error;
   }
-  return {
+  const started: TestServer = {
     node,
     fsm,
     lines,
     server,
     stop: async () => {
+      running.delete(started);
       await node.shutdown();
       await new Promise<void>((resolve) => listener.close(() => resolve()));
     },
   };
+  running.add(started);
+  return started;
 }
