@@ -50,6 +50,7 @@ const StoredCheckType = struct("StoredCheckType", {
   DeregisterCriticalServiceAfter: dur,
   OutputMaxSize: int,
   Script: field(str, later),
+  TCPUseTLS: field(bool, later),
   UDP: field(str, later),
   H2PING: field(str, later),
   H2PingUseTLS: field(bool, later),

@@ -216,6 +216,7 @@ export interface CheckRegistration {
   readonly UDP?: string;
   readonly GRPC?: string;
   readonly GRPCUseTLS?: boolean;
+  readonly TCPUseTLS?: boolean;
   readonly H2PING?: string;
   readonly Args?: readonly string[];
   readonly DockerContainerID?: string;

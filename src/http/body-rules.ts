@@ -41,6 +41,7 @@ export const DEFINITION_BODY: DecodeOptions = {
       tls_server_name: "TLSServerName",
       h2ping_use_tls: "H2PingUseTLS",
       grpc_use_tls: "GRPCUseTLS",
+      tcp_use_tls: "TCPUseTLS",
     },
   },
   ignoreUnknown: new Set(["ServiceConnect"]),

@@ -23,6 +23,7 @@ export const CheckDefinition = struct("CheckDefinition", {
   Method: str,
   Body: str,
   TCP: str,
+  TCPUseTLS: bool,
   UDP: str,
   Interval: dur,
   Timeout: dur,

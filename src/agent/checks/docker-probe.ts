@@ -7,6 +7,7 @@ import type { Clock } from "../../ports/clock.ts";
 import { dialErrorText, splitHostPort } from "../core/go-text.ts";
 import { OutputRing } from "../core/output-ring.ts";
 import { DOCKER_JSON_BYTES_MAX } from "../limits.ts";
+import { DockerOutput } from "./docker-output.ts";
 import { critical, type Probe, type ProbeResult } from "./probe.ts";
 
 export interface DockerProbeOptions {
@@ -120,6 +121,7 @@ export class DockerProbe implements Probe {
   #call(method: string, path: string, bytesMax: number, signal: AbortSignal, body?: unknown): Promise<Reply> {
     const { engine } = this.#options;
     const text = body === undefined ? "" : JSON.stringify(body);
+    const isOutput = path.endsWith("/start");
     const target = "socketPath" in engine ? engine.socketPath : `${engine.host}:${engine.port}`;
     return new Promise((resolve, reject) => {
       const request = http.request({
@@ -139,8 +141,12 @@ export class DockerProbe implements Probe {
       );
       request.on("response", (response) => {
         const ring = new OutputRing(bytesMax);
-        response.on("data", (chunk: Buffer) => ring.write(chunk));
-        response.on("end", () => resolve({ status: response.statusCode ?? 0, body: ring }));
+        const output = isOutput ? new DockerOutput(ring) : undefined;
+        response.on("data", (chunk: Buffer) => (output ?? ring).write(chunk));
+        response.on("end", () => {
+          output?.end();
+          resolve({ status: response.statusCode ?? 0, body: ring });
+        });
         response.on("error", reject);
       });
       request.end(text);

@@ -18,7 +18,7 @@ import { H2PingProbe } from "./h2ping-probe.ts";
 import { HttpProbe, type HttpProbeOptions } from "./http-probe.ts";
 import type { Probe, ProbeResult } from "./probe.ts";
 import { ScriptProbe } from "./script-probe.ts";
-import { TcpProbe } from "./tcp-probe.ts";
+import { TcpProbe, type TcpProbeOptions } from "./tcp-probe.ts";
 import { UdpProbe } from "./udp-probe.ts";
 
 const HOST = "127.6.1.1";
@@ -126,18 +126,32 @@ async function waitUntil(holds: () => boolean): Promise<void> {
   }
 }
 
+const tcp = (target: string, more: Partial<TcpProbeOptions> = {}): TcpProbe =>
+  new TcpProbe(
+    {
+      target,
+      timeoutMs: 5000,
+      tls: false,
+      tlsSkipVerify: false,
+      tlsServerName: "",
+      trust: undefined,
+      ...more,
+    },
+    ports,
+  );
+
 test("tcp", async () => {
   const port = await listen(createServer((socket) => socket.on("error", () => {})));
-  assert.deepEqual(await run(new TcpProbe({ target: `${HOST}:${port}`, timeoutMs: 5000 }, ports)), {
+  assert.deepEqual(await run(tcp(`${HOST}:${port}`)), {
     status: "passing",
     output: `TCP connect ${HOST}:${port}: Success`,
   });
   const closed = await closedPort();
-  assert.deepEqual(await run(new TcpProbe({ target: `${HOST}:${closed}`, timeoutMs: 5000 }, ports)), {
+  assert.deepEqual(await run(tcp(`${HOST}:${closed}`)), {
     status: "critical",
     output: `dial tcp ${HOST}:${closed}: connect: connection refused`,
   });
-  const bad = await run(new TcpProbe({ target: "nowhere", timeoutMs: 5000 }, ports));
+  const bad = await run(tcp("nowhere"));
   assert.equal(bad.output, "dial tcp: address nowhere: missing port in address");
 });
 
@@ -281,6 +295,13 @@ test("https: trusted, not trusted, not looked at", { skip: openssl }, async () =
   assert.equal((await get({ tlsSkipVerify: true })).output, `HTTP GET ${url}: 200 OK Output: secret`);
   assert.equal((await get({ trust: { ca: [ca] }, tlsServerName: "web.test" })).status, "passing");
   assert.equal((await get({ trust: { ca: [ca] }, tlsServerName: "other.test" })).status, "critical");
+  // The same by a tcp check that asks for TLS.
+  const dial = (more: Partial<TcpProbeOptions>): Promise<ProbeResult> =>
+    run(tcp(`${HOST}:${port}`, { tls: true, ...more }));
+  assert.match((await dial({})).output, /^x509: /);
+  assert.equal((await dial({ tlsSkipVerify: true })).output, `TCP connect ${HOST}:${port}: Success`);
+  assert.equal((await dial({ trust: { ca: [ca] }, tlsServerName: "web.test" })).status, "passing");
+  assert.equal((await dial({ trust: { ca: [ca] }, tlsServerName: "other.test" })).status, "critical");
 });
 
 test("udp: silence is passing, an answer too, a closed port is not", async () => {

@@ -143,7 +143,7 @@ function probeOf(
         ports,
       );
     case "tcp":
-      return new TcpProbe({ target: d.TCP, timeoutMs }, ports);
+      return new TcpProbe({ target: d.TCP, tls: d.TCPUseTLS, timeoutMs, ...tls }, ports);
     case "os_service":
       return new OsServiceProbe({ service: d.OSService, timeoutMs }, ports);
     case "udp":

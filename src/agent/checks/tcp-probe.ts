@@ -1,6 +1,8 @@
-/** Connects and closes: passing when that works, whichever address family answers. */
-import { connect } from "node:net";
+/** Connects (with TLS where asked for: and shakes hands) and closes: passing when that works, whichever address family answers. */
+import { connect, isIP } from "node:net";
+import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../ports/clock.ts";
+import { type CheckTls, tlsClientOptions } from "../check-tls.ts";
 import { dialErrorText, splitHostPort } from "../core/go-text.ts";
 import { critical, type Probe, type ProbeResult, passing } from "./probe.ts";
 
@@ -8,6 +10,11 @@ export interface TcpProbeOptions {
   /** host:port */
   readonly target: string;
   readonly timeoutMs: number;
+  readonly tls: boolean;
+  readonly tlsSkipVerify: boolean;
+  readonly tlsServerName: string;
+  /** undefined trusts what the system trusts. */
+  readonly trust: CheckTls | undefined;
 }
 
 export class TcpProbe implements Probe {
@@ -20,22 +27,37 @@ export class TcpProbe implements Probe {
   }
 
   run(signal: AbortSignal): Promise<ProbeResult> {
-    const { target, timeoutMs } = this.#options;
+    const { target, timeoutMs, tls, trust, tlsSkipVerify, tlsServerName } = this.#options;
     const address = splitHostPort(target);
     if (typeof address === "string") return Promise.resolve(critical(`dial tcp: ${address}`));
     return new Promise((resolve) => {
       // Go dials the local host when none is given.
-      const socket = connect({ host: address.host || "localhost", port: address.port });
+      const to = { host: address.host || "localhost", port: address.port };
+      const socket = tls
+        ? connectTls({
+            ...to,
+            ...(isIP(to.host) === 0 ? { servername: to.host } : {}),
+            ...tlsClientOptions(trust, tlsSkipVerify, tlsServerName),
+          })
+        : connect(to);
       const finish = (result: ProbeResult): void => {
         timer.cancel();
         socket.destroy();
         resolve(result);
       };
       const timer = this.#clock.timer(timeoutMs, () => finish(critical(`dial tcp ${target}: i/o timeout`)));
-      socket.once("connect", () => finish(passing(`TCP connect ${target}: Success`)));
+      socket.once(tls ? "secureConnect" : "connect", () => finish(passing(`TCP connect ${target}: Success`)));
       // After the first, errors of a socket that is being closed are of no interest.
-      socket.on("error", (error) => finish(critical(dialErrorText(error, "tcp", target))));
+      socket.on("error", (error) => finish(critical(failureText(error, target))));
       signal.addEventListener("abort", () => finish(critical("stopped")), { once: true });
     });
   }
+}
+
+/** A certificate that is not trusted has a word of its own, as Go's. */
+function failureText(error: Error, target: string): string {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return syscall === undefined && code !== undefined && /CERT|SIGNATURE|ALTNAME/.test(code)
+    ? `x509: ${error.message}`
+    : dialErrorText(error, "tcp", target);
 }

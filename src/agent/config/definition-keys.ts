@@ -34,6 +34,7 @@ const CHECK = {
   body: str("request body of an http check"),
   output_max_size: int("bytes of output that are kept"),
   tcp: str("host:port to connect to"),
+  tcp_use_tls: bool("TLS for a tcp check"),
   udp: str("host:port to send a datagram to"),
   interval: dur("time between two runs"),
   docker_container_id: str("container in which args run"),

@@ -20,6 +20,7 @@ export function toCheckDefinition(c: CheckInput): CheckDefinition {
     Method: c.method ?? "",
     Body: c.body ?? "",
     TCP: c.tcp ?? "",
+    TCPUseTLS: c.tcp_use_tls ?? false,
     UDP: c.udp ?? "",
     Interval: c.interval ?? 0n,
     Timeout: c.timeout ?? 0n,
