@@ -13,16 +13,22 @@ const skip = consulMissing();
 const IPS = ["127.11.1.1", "127.11.1.2", "127.11.1.3"] as const;
 const PROGRAMS: readonly ProgramName[] = ["consul", "tribune", "tribune"];
 
+/** For what takes a second where nothing else runs. */
+const PATIENCE_MS = 90_000;
+
 let folder = "";
 let servers: readonly ProgramAgent[] = [];
 let writes = 0;
 
 const leader = (): Promise<ProgramAgent> =>
-  until("one leader for all", async () => {
-    const answers = await Promise.all(servers.map((s) => s.http("/v1/status/leader")));
-    const found = servers.find((s) => answers.every((a) => a === `"${s.ip}:8300"`));
-    return found;
-  });
+  until(
+    "one leader for all",
+    async () => {
+      const answers = await Promise.all(servers.map((s) => s.http("/v1/status/leader")));
+      return servers.find((s) => answers.every((a) => a === `"${s.ip}:8300"`));
+    },
+    PATIENCE_MS,
+  );
 
 before(() => {
   if (skip) return;
@@ -45,28 +51,71 @@ after(async () => {
   if (folder !== "") rmSync(folder, { recursive: true, force: true });
 });
 
-/** Pauses who leads until one of `program` does. */
+/** Lets a server of `program` lead: ours by holding theirs still while the others elect, theirs by a request to ours. */
 async function makeLead(program: ProgramName): Promise<ProgramAgent> {
-  for (let round = 0; round < 12; round++) {
-    const now = await leader();
-    if (now.program === program) return now;
-    // Who is not wanted stands still; those who are may win the election.
-    const still = servers.filter((s) => s === now);
-    for (const s of still) s.signal("SIGSTOP");
-    await new Promise((resolve) => setTimeout(resolve, 3500));
-    for (const s of still) s.signal("SIGCONT");
+  return until(
+    `a server of ${program} leads`,
+    async () => {
+      const now = await leader();
+      if (now.program === program) return now;
+      if (program === "consul") {
+        const { Servers } = JSON.parse(await now.http("/v1/operator/raft/configuration")) as {
+          readonly Servers: readonly { readonly ID: string; readonly Node: string }[];
+        };
+        const id = Servers.find((s) => s.Node.startsWith("consul"))!.ID;
+        await now.http(`/v1/operator/raft/transfer-leader?id=${id}`, "PUT");
+        return undefined;
+      }
+      const others = servers.filter((s) => s !== now);
+      now.signal("SIGSTOP");
+      try {
+        await until(
+          "the others have a leader of their own",
+          async () => {
+            const answers = await Promise.all(others.map((s) => s.http("/v1/status/leader")));
+            return others.some((o) => answers.every((a) => a === `"${o.ip}:8300"`));
+          },
+          PATIENCE_MS,
+        );
+      } finally {
+        now.signal("SIGCONT");
+      }
+      return undefined;
+    },
+    10 * PATIENCE_MS,
+  );
+}
+
+/** Under a leader of `program`; once more when another has come to lead meanwhile, as it may on a busy machine. */
+async function agreeUnder(program: ProgramName): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const lead = await makeLead(program);
+    try {
+      await agree(lead);
+      assert.equal((await leader()).ip, lead.ip, "the leader stayed");
+      return;
+    } catch (error) {
+      if (tries === 10 || (await leader()).ip === lead.ip) throw error;
+    }
   }
-  throw new Error(`no server of ${program} came to lead`);
 }
 
 /** Each server takes writes; then all lists of peers and of keys are compared. */
 async function agree(lead: ProgramAgent): Promise<void> {
   for (const s of servers) {
-    assert.equal(await s.http(`/v1/kv/led-by-${lead.program}/${++writes}`, "PUT", s.ip), "true");
-    await s.command("consul", "kv", "put", `consul-cli/${writes}`, "from the original's command");
-    await s.command("tribune", "kv", "put", `tribune-cli/${writes}`, "from our command");
+    writes++;
+    // To the same key with the same value: it may be asked again when an election comes in between.
+    await until(
+      "the write",
+      async () => (await s.http(`/v1/kv/led-by-${lead.program}/${writes}`, "PUT", s.ip)) === "true",
+    );
+    await until("the original's command writes", () =>
+      s.command("consul", "kv", "put", `consul-cli/${writes}`, "from the original's command"),
+    );
+    await until("our command writes", () =>
+      s.command("tribune", "kv", "put", `tribune-cli/${writes}`, "from our command"),
+    );
   }
-  assert.equal((await leader()).ip, lead.ip, "the leader stayed");
   const peers: string[] = [];
   for (const s of servers)
     for (const program of ["consul", "tribune"] as const)
@@ -83,12 +132,16 @@ async function agree(lead: ProgramAgent): Promise<void> {
   assert.match(peers[0]!, new RegExp(`${name}\\s+\\S+\\s+${lead.ip}:8300\\s+leader\\s+true\\s+3`));
   assert.equal(peers[0]!.match(/follower\s+true\s+3/g)?.length, 2);
   console.log(`under ${name}:\n${peers[0]}`);
-  const listings = await until("the same keys everywhere", async () => {
-    const found = await Promise.all(servers.map((s) => s.http("/v1/kv/?recurse&stale")));
-    return found.every((f) => JSON.stringify(JSON.parse(f)) === JSON.stringify(JSON.parse(found[0]!)))
-      ? found
-      : false;
-  });
+  const listings = await until(
+    "the same keys everywhere",
+    async () => {
+      const found = await Promise.all(servers.map((s) => s.http("/v1/kv/?recurse&stale")));
+      return found.every((f) => JSON.stringify(JSON.parse(f)) === JSON.stringify(JSON.parse(found[0]!)))
+        ? found
+        : false;
+    },
+    PATIENCE_MS,
+  );
   assert.ok((JSON.parse(listings[0]!) as unknown[]).length >= 9);
   const exports = await Promise.all([
     servers[0]!.command("consul", "kv", "export"),
@@ -108,16 +161,12 @@ test("three servers of two programs elect a leader, all with a vote", { skip }, 
         raft.Servers.length === 3 && raft.Servers.every((s) => s.Voter) && raft.Servers.some((s) => s.Leader)
       );
     },
-    60_000,
+    2 * PATIENCE_MS,
   );
 });
 
-test("led by ours, both programs show and hold the same", { skip }, async () =>
-  agree(await makeLead("tribune")),
-);
+test("led by ours, both programs show and hold the same", { skip }, async () => agreeUnder("tribune"));
 
-test("led by theirs, both programs show and hold the same", { skip }, async () =>
-  agree(await makeLead("consul")),
-);
+test("led by theirs, both programs show and hold the same", { skip }, async () => agreeUnder("consul"));
 
-test("and by ours once more", { skip }, async () => agree(await makeLead("tribune")));
+test("and by ours once more", { skip }, async () => agreeUnder("tribune"));
