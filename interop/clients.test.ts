@@ -10,10 +10,16 @@ import { createServer, type Server } from "node:http";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import test, { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
-import { eventually } from "../src/agent/fixture.ts";
+import { eventually as within } from "../src/agent/fixture.ts";
 import { startTribuneCluster, type TribuneCluster } from "./lib/tribune-cluster.ts";
+
+/** Several programs on a machine that may be slow and busy: the deadline only ends what would never come. */
+const WITHIN_MS = 90_000;
+const eventually = <T>(what: string, probe: () => T | Promise<T>): Promise<NonNullable<T>> =>
+  within(what, probe, WITHIN_MS);
 
 const NET = "127.13.1";
 const peer = (path: string): string => fileURLToPath(new URL(`../.peers/${path}`, import.meta.url));
@@ -58,8 +64,8 @@ function run(
 ): { output(): string } {
   const child: ChildProcess = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let printed = "";
-  const keep = (text: Buffer): void => {
-    printed += text.toString();
+  const keep = (bytes: Buffer): void => {
+    printed += bytes.toString();
   };
   child.stdout!.on("data", keep);
   child.stderr!.on("data", keep);
@@ -155,9 +161,9 @@ test("npm consul: keys, cas, locks, transactions, a watch", { skip: noNpm }, asy
   assert.deepEqual(heard, ["two", "three"]);
   watch.end();
 
-  const { ID } = await here.session.create({ name: "npm", ttl: "15s", lockdelay: "0s", behavior: "delete" });
+  const { ID } = await here.session.create({ name: "npm", ttl: "900s", lockdelay: "0s", behavior: "delete" });
   assert.equal((await there.session.get(ID)).Name, "npm");
-  assert.equal((await here.session.renew(ID))[0]?.TTL, "15s");
+  assert.equal((await here.session.renew(ID))[0]?.TTL, "900s");
   assert.ok((await there.session.list()).some((s) => s.ID === ID));
   assert.ok((await there.session.node("t1")).some((s) => s.ID === ID));
   assert.equal(await here.kv.set({ key: "npm/lock", value: "held", acquire: ID }), true);
@@ -188,7 +194,7 @@ test("npm consul: services, checks, health watch, catalog, events, queries", { s
     port: 8080,
     tags: ["v1"],
     meta: { team: "b" },
-    check: { ttl: "10s", notes: "by hand" },
+    check: { ttl: "900s", notes: "by hand" },
   });
   await here.agent.check.pass({ id: "service:npm-web-1", note: "all well" });
   const sizes: number[] = [];
@@ -213,7 +219,10 @@ test("npm consul: services, checks, health watch, catalog, events, queries", { s
   assert.deepEqual(await there.catalog.datacenters(), ["dc1"]);
   assert.ok("npm-web-1" in ((await here.agent.service.list()) as object));
   assert.equal((await here.agent.self()).Config.NodeName, "t1");
-  assert.deepEqual((await here.agent.members()).map((m) => m.Name).sort(), ["t1", "t2", "t3"]);
+  await eventually("all members", async () => {
+    const names = (await here.agent.members()).map((m) => m.Name).sort();
+    return names.join() === "t1,t2,t3";
+  });
 
   await here.catalog.register({
     node: "npm-outside",
@@ -239,11 +248,14 @@ test("npm consul: services, checks, health watch, catalog, events, queries", { s
   await eventually("and gone", async () => (await there.health.service("npm-web")).length === 0);
 });
 
-test("python3-consul2", { skip: noPython }, (t) => {
+test("python3-consul2", { skip: noPython }, async (t) => {
   const script = fileURLToPath(new URL("clients/consul2.py", import.meta.url));
-  const done = spawnSync(PYTHON, [script, `${NET}.1`, `${NET}.2`], { encoding: "utf8", timeout: 90_000 });
-  for (const line of done.stdout.trim().split("\n")) t.diagnostic(line);
-  assert.equal(done.status, 0, done.stderr);
+  const child = spawn(PYTHON, [script, `${NET}.1`, `${NET}.2`], { stdio: ["ignore", "pipe", "pipe"] });
+  t.after(() => child.kill("SIGKILL"));
+  const [out, err] = [text(child.stdout), text(child.stderr)];
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  for (const line of (await out).trim().split("\n")) t.diagnostic(line);
+  assert.equal(code, 0, await err);
 });
 
 test("HAProxy: server-template on our SRV answers follows registrations", { skip: noHaproxy }, async (t) => {
@@ -324,20 +336,26 @@ listen stats
     }).catch(async (error: Error) => {
       throw new Error(`${error.message}; up are ${(await up()).join(" ")}\n${haproxy.output()}`);
     });
-  const answers = async (): Promise<ReadonlySet<string>> => {
-    const from = new Set<string>();
-    for (let i = 0; i < 12; i++) from.add(await (await fetch(`http://${NET}.9:8080/`)).text());
-    return from;
+  /** Its own checks may take a server out for a moment on a busy machine: what twelve requests in a row reach comes to be `ns`. */
+  const answeredBy = (...ns: readonly number[]): Promise<unknown> => {
+    let from = new Set<string>();
+    return eventually(`answers of ${ns.join(", ")}`, async () => {
+      from = new Set();
+      for (let i = 0; i < 12; i++) from.add(await (await fetch(`http://${NET}.9:8080/`)).text());
+      return [...from].sort().join() === ns.map((n) => `${NET}.${10 + n}`).join();
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}; answers came from ${[...from].join(" ")}\n${haproxy.output()}`);
+    });
   };
 
   await upIs("both servers are up", [1, 2]);
-  assert.deepEqual([...(await answers())].sort(), [`${NET}.11`, `${NET}.12`]);
+  await answeredBy(1, 2);
   await register(3);
   await upIs("a third comes", [1, 2, 3]);
-  assert.equal((await answers()).size, 3);
+  await answeredBy(1, 2, 3);
   await put(`${NET}.2`, "/v1/agent/service/deregister/shop-2");
   await upIs("the second goes", [1, 3]);
-  assert.deepEqual([...(await answers())].sort(), [`${NET}.11`, `${NET}.13`]);
+  await answeredBy(1, 3);
   // Its check fails: DNS leaves it out as if it were not there.
   await put(`${NET}.3`, "/v1/agent/service/maintenance/shop-3?enable=true&reason=upgrade");
   await upIs("maintenance takes the third out", [1]);

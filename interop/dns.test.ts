@@ -43,12 +43,19 @@ const recorded = {
 
 async function until(what: string, ok: () => Promise<boolean>): Promise<void> {
   for (
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 90_000;
     !(await ok().catch(() => false));
     await new Promise((r) => setTimeout(r, 100))
   )
     assert.ok(Date.now() < deadline, `waited too long for ${what}`);
 }
+
+const ended = (child: ChildProcess): Promise<void> =>
+  new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once("exit", () => resolve());
+    child.kill("SIGKILL");
+  });
 
 /** The catalog that the questions are about. */
 async function fill(): Promise<void> {
@@ -123,7 +130,7 @@ before(async () => {
 after(async () => {
   for (const door of doors) await door.close();
   await pool.close();
-  for (const child of children) child.kill("SIGKILL");
+  await Promise.all(children.map(ended));
   rmSync(folder, { recursive: true, force: true });
   if (process.env["RECORD"] === "1")
     writeFileSync(new URL("../src/dns/testdata/conformance.json", import.meta.url), JSON.stringify(recorded));

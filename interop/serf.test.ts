@@ -5,9 +5,10 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import type { SerfEvent, SerfPool, SerfPoolOptions } from "../src/gossip/contract.ts";
 import { serfLocal } from "../src/gossip/profile.ts";
 import { createSerfPool } from "../src/gossip/serf/pool.ts";
@@ -22,6 +23,10 @@ if (missing && process.env["CI"])
   throw new Error("interop: serf is not installed (interop/setup.sh brings it)");
 const skip = missing ? "serf is not installed (interop/setup.sh brings it)" : false;
 if (skip) console.log(`skipped: ${skip}`);
+
+const noIpv6 = Object.values(networkInterfaces()).some((list) => list?.some((i) => i.address === "::1"))
+  ? false
+  : "this machine has no IPv6 loopback";
 
 const KEY = Buffer.alloc(32, 7);
 const OTHER_KEY = Buffer.alloc(16, 9);
@@ -75,7 +80,7 @@ afterEach(async () => {
 async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  ms: number = 20_000,
+  ms: number = 90_000,
 ): Promise<number> {
   const start = performance.now();
   while (!(await condition())) {
@@ -192,6 +197,16 @@ async function joined(node: OurNode, agent: RealAgent): Promise<void> {
   });
 }
 
+/**
+ * Queries live a given time and have no push/pull behind them: who is slow to answer, or loses a packet, is left out. So they are asked
+ * again, each time for longer, until the answer is `wanted`, which the last one must be.
+ */
+async function answered<T>(wanted: T, asked: (timeoutMs: number) => Promise<T>): Promise<void> {
+  for (const timeoutMs of [1_000, 3_000, 10_000])
+    if (isDeepStrictEqual(await asked(timeoutMs), wanted)) return;
+  assert.deepEqual(await asked(20_000), wanted);
+}
+
 interface Gathered {
   readonly acks: string[];
   readonly responses: Map<string, string>;
@@ -295,35 +310,43 @@ for (const mode of ["plain", "encrypted", "uncompressed"] as const)
           e.query.respond(Buffer.from(`mine-${Buffer.from(e.query.payload).toString()}`));
       });
       await joined(node, real);
-      const asked = async (
-        ...args: readonly string[]
-      ): Promise<{ Acks: string[] | null; Responses: Record<string, string> }> =>
-        JSON.parse((await real.cli("query", "-format=json", "-timeout=1s", ...args)).out);
-      const both = await asked("load", "1");
-      assert.deepEqual([...both.Acks!].sort(), ["mine", "real"]);
-      assert.deepEqual(both.Responses, { mine: "mine-1", real: "real-1" });
-      assert.deepEqual((await asked("-node=mine", "load", "2")).Responses, { mine: "mine-2" });
-      assert.deepEqual((await asked("-tag", "role=^o.r", "load", "3")).Responses, { mine: "mine-3" });
-      assert.deepEqual((await asked("-tag", "role=web", "-no-ack", "load", "4")).Responses, {
-        real: "real-4",
-      });
-      assert.deepEqual((await asked("-relay-factor=1", "load", "5")).Responses, {
-        mine: "mine-5",
-        real: "real-5",
-      });
-      const all = await ask(node, "load", "6", { requestAck: true, timeoutMs: 1000, relayFactor: 1 });
-      assert.deepEqual([...all.acks].sort(), ["mine", "real"]);
-      assert.deepEqual(Object.fromEntries(all.responses), { mine: "mine-6", real: "real-6" });
-      const web = await ask(node, "load", "7", { filterTags: new Map([["role", "^web$"]]), timeoutMs: 1000 });
-      assert.deepEqual(Object.fromEntries(web.responses), { real: "real-7" });
-      const named = await ask(node, "load", "8", {
-        filterNodes: ["real"],
-        requestAck: true,
-        timeoutMs: 1000,
-      });
-      assert.deepEqual(named.acks, ["real"]);
-      const reach = await real.cli("reachability", "-verbose");
-      assert.match(reach.out, /Successfully contacted all live nodes/);
+      const theirs = async (timeoutMs: number, args: readonly string[]) => {
+        const limit = `-timeout=${timeoutMs}ms`;
+        const { out } = await real.cli("query", "-format=json", limit, ...args);
+        const { Acks, Responses } = JSON.parse(out) as {
+          Acks: string[] | null;
+          Responses: Record<string, string>;
+        };
+        return { acks: [...(Acks ?? [])].sort(), responses: { ...Responses } };
+      };
+      for (const [args, acks, responses] of [
+        [["load", "1"], ["mine", "real"], { mine: "mine-1", real: "real-1" }],
+        [["-node=mine", "load", "2"], ["mine"], { mine: "mine-2" }],
+        [["-tag", "role=^o.r", "load", "3"], ["mine"], { mine: "mine-3" }],
+        [["-tag", "role=web", "-no-ack", "load", "4"], [], { real: "real-4" }],
+        [["-relay-factor=1", "load", "5"], ["mine", "real"], { mine: "mine-5", real: "real-5" }],
+      ] as const)
+        await answered(
+          { acks: [...acks] as string[], responses: { ...responses } as Record<string, string> },
+          (timeoutMs) => theirs(timeoutMs, args),
+        );
+      const ours = async (payload: string, options: Parameters<SerfPool["query"]>[2]) => {
+        const got = await ask(node, "load", payload, options);
+        return { acks: [...got.acks].sort(), responses: Object.fromEntries(got.responses) };
+      };
+      await answered({ acks: ["mine", "real"], responses: { mine: "mine-6", real: "real-6" } }, (timeoutMs) =>
+        ours("6", { requestAck: true, timeoutMs, relayFactor: 1 }),
+      );
+      await answered({ acks: [], responses: { real: "real-7" } as Record<string, string> }, (timeoutMs) =>
+        ours("7", { filterTags: new Map([["role", "^web$"]]), timeoutMs }),
+      );
+      await answered(
+        { acks: ["real"], responses: { real: "real-8" } as Record<string, string> },
+        (timeoutMs) => ours("8", { filterNodes: ["real"], requestAck: true, timeoutMs }),
+      );
+      await until("they reach all", async () =>
+        /Successfully contacted all live nodes/.test((await real.cli("reachability", "-verbose")).out),
+      );
     });
 
     test("a graceful leave is 'left' on the other side, a kill is 'failed', a force-leave makes it left", async () => {
@@ -332,18 +355,25 @@ for (const mode of ["plain", "encrypted", "uncompressed"] as const)
       const leaver = await ourNode("leaver", ourOptions);
       const victim = await ourNode("victim", ourOptions);
       for (const n of [node, leaver, victim]) await joined(n, real);
+      // News of a death says nothing to who never heard of the living; that may take until the next push/pull.
+      await until("we see both", () => ["leaver", "victim"].every((name) => status(node, name) === "alive"));
       await leaver.pool.leave();
       await until("they see our leave", async () => (await real.members()).get("leaver")?.status === "left");
       assert.ok(!real.log.includes("EventMemberFailed: leaver"));
+      const began = performance.now();
       await victim.pool.shutdown();
-      const took = await until(
+      await until(
         "they see our death",
         async () => (await real.members()).get("victim")?.status === "failed",
-        40_000,
+        90_000,
       );
+      const took = performance.now() - began;
       assert.ok(took > 2000, `${took} ms`);
       await until("we see it too", () => status(node, "victim") === "failed");
-      assert.equal((await real.cli("force-leave", "victim")).code, 0);
+      await until(
+        "their force-leave is taken",
+        async () => (await real.cli("force-leave", "victim")).code === 0,
+      );
       await until("their force-leave reaches us", () => status(node, "victim") === "left");
       const second = await realAgent("second", [`-join=${real.addr}`, ...agentArgs]);
       await until("we see the second agent", () => status(node, "second") === "alive");
@@ -356,11 +386,11 @@ for (const mode of ["plain", "encrypted", "uncompressed"] as const)
       const third = await realAgent("third", [`-join=${real.addr}`, ...agentArgs]);
       await until("we see the third agent", () => status(node, "third") === "alive");
       third.process.kill("SIGKILL");
-      await until("we see its death", () => status(node, "third") === "failed", 40_000);
+      await until("we see its death", () => status(node, "third") === "failed", 90_000);
       await until(
         "they see its death",
         async () => (await real.members()).get("third")?.status === "failed",
-        40_000,
+        90_000,
       );
       await node.pool.forceLeave("third");
       await until(
@@ -377,19 +407,32 @@ describe("serf interop, more", { skip }, () => {
     let stored: readonly Uint8Array[] = [];
     const node = await ourNode("mine", { keys: [KEY], onKeysChanged: (keys) => (stored = keys) });
     await joined(node, real);
-    const listed = await node.pool.keyOperation("list", "", 0);
-    assert.deepEqual([...listed.keys], [[KEY.toString("base64"), 2]]);
-    const list = await real.cli("keys", "-list");
-    assert.match(list.out, /\[2\/2\]/);
-    assert.equal((await real.cli("keys", `-install=${OTHER_KEY.toString("base64")}`)).code, 0);
-    assert.equal((await real.cli("keys", `-use=${OTHER_KEY.toString("base64")}`)).code, 0);
+    // Each is a query, which a slow node may miss, and may be asked again.
+    const [key, other] = [KEY.toString("base64"), OTHER_KEY.toString("base64")];
+    await until("we hear of two nodes with the key", async () => {
+      const { keys } = await node.pool.keyOperation("list", "", 0);
+      return isDeepStrictEqual([...keys], [[key, 2]]);
+    });
+    await until("so do they", async () => /\[2\/2\]/.test((await real.cli("keys", "-list")).out));
+    await until(
+      "a second key is installed",
+      async () => (await real.cli("keys", `-install=${other}`)).code === 0,
+    );
+    await until("and used", async () => (await real.cli("keys", `-use=${other}`)).code === 0);
     assert.deepEqual(
       stored.map((k) => Buffer.from(k)),
       [OTHER_KEY, KEY],
     );
-    const removed = await node.pool.keyOperation("remove", KEY.toString("base64"), 1);
-    assert.equal(removed.error, undefined);
-    const refused = await node.pool.keyOperation("remove", OTHER_KEY.toString("base64"), 0);
+    await until(
+      "the first is removed",
+      async () => (await node.pool.keyOperation("remove", key, 1)).error === undefined,
+    );
+    let refused = await node.pool.keyOperation("remove", other, 0);
+    await until("both refuse to lose the last", async () => {
+      if (refused.messages.size === 2) return true;
+      refused = await node.pool.keyOperation("remove", other, 0);
+      return false;
+    });
     assert.equal(refused.error, "2/2 nodes reported failure");
     assert.equal(refused.messages.get("real"), refused.messages.get("mine"));
     await real.cli("event", "after-rotation");
@@ -417,25 +460,36 @@ describe("serf interop, more", { skip }, () => {
             return false;
         return mine.every((m) => m.pool.members().filter((x) => x.status === "alive").length === 6);
       },
-      60_000,
+      120_000,
     );
-    // Stopped for less than the suspicion lasts: it must not be reported failed by anyone.
-    real[1]!.process.kill("SIGSTOP");
-    await new Promise((resolve) => setTimeout(resolve, 1800));
-    real[1]!.process.kill("SIGCONT");
-    await new Promise((resolve) => setTimeout(resolve, 6000));
-    assert.ok(mine.every((m) => !m.events.some((e) => e.kind === "member-failed")));
+    // Stopped for less than the suspicion lasts: it must not be reported failed by anyone. A busy machine may stop it, or us, for longer
+    // than was meant: three tries.
+    let failures: readonly string[] = [];
+    for (let tries = 0; tries < 3; tries++) {
+      const before = mine.map((m) => m.events.length);
+      real[1]!.process.kill("SIGSTOP");
+      await new Promise((resolve) => setTimeout(resolve, 1800));
+      real[1]!.process.kill("SIGCONT");
+      await new Promise((resolve) => setTimeout(resolve, 6000));
+      failures = mine.flatMap((m, i) =>
+        m.events
+          .slice(before[i])
+          .flatMap((e) => (e.kind === "member-failed" ? e.members.map((x) => `${m.addr}: ${x.name}`) : [])),
+      );
+      if (failures.length === 0) break;
+    }
+    assert.deepEqual(failures, []);
     mine[0]!.pool.userEvent("to-all", Buffer.from("hello"));
-    await until("all of ours hear it", () => mine.every((m) => users(m).includes("to-all=hello")), 60_000);
+    await until("all of ours hear it", () => mine.every((m) => users(m).includes("to-all=hello")), 120_000);
     await until(
       "all of theirs hear it",
       () => real.every((r) => r.log.includes("Received event: user-event: to-all")),
-      60_000,
+      120_000,
     );
-    // Gossip alone does not always reach everyone, and queries have no push/pull behind them: three tries.
+    // Gossip alone does not always reach everyone, and queries have no push/pull behind them: several tries.
     let acks: readonly string[] = [];
-    for (let tries = 0; tries < 3 && acks.length < 6; tries++)
-      acks = (await ask(mine[2]!, "ping-all", "", { requestAck: true, timeoutMs: 2000 })).acks;
+    for (let tries = 1; tries <= 8 && acks.length < 6; tries++)
+      acks = (await ask(mine[2]!, "ping-all", "", { requestAck: true, timeoutMs: 2000 * tries })).acks;
     assert.deepEqual([...acks].sort(), ["o1", "o2", "o3", "r1", "r2", "r3"]);
   });
 
@@ -447,7 +501,7 @@ describe("serf interop, more", { skip }, () => {
     await until("they learn ours", async () =>
       /Estimated mine <-> real rtt/.test((await real.cli("rtt", "mine")).out),
     );
-    assert.ok(node.pool.coordinate().Error < 1.5);
+    await until("ours is better than none", () => node.pool.coordinate().Error < 1.5);
   });
 
   test("a name that is taken: their late agent gives way to us", async () => {
@@ -459,7 +513,6 @@ describe("serf interop, more", { skip }, () => {
     await until(
       "it quits",
       () => other.process.exitCode !== null || /minority in name conflict/.test(other.log),
-      30_000,
     );
     assert.equal(node.pool.member("twin")?.addr, node.addr);
     assert.equal((await real.members()).get("twin")?.addr, `${node.addr}:${PORT}`);
@@ -468,31 +521,37 @@ describe("serf interop, more", { skip }, () => {
   test("their snapshot file is ours to read, and ours theirs", async () => {
     const path = join(folder, "taken-over.snapshot");
     const peer = await realAgent("peer");
-    const real = await realAgent("real", [`-snapshot=${path}`, `-join=${peer.addr}`]);
-    await until("it is in", async () => (await real.members()).size === 2);
-    // Ends without a leave, having written its file.
-    real.process.kill("SIGTERM");
-    await until("it is gone", () => real.process.exitCode !== null || real.process.signalCode !== null);
+    const addr = freshAddr();
+    // Ends without a leave, having written its file; what it just heard it may leave out when it is busy.
+    for (let tries = 0; tries < 5; tries++) {
+      const real = await realAgent("real", [`-snapshot=${path}`, `-join=${peer.addr}`], { addr });
+      await until("it is in", async () => (await real.members()).get("peer")?.status === "alive");
+      real.process.kill("SIGTERM");
+      await until("it is gone", () => real.process.exitCode !== null || real.process.signalCode !== null);
+      if (readFileSync(path, "utf8").includes("alive: peer ")) break;
+    }
     assert.match(readFileSync(path, "utf8"), /alive: peer 127\.1\.77\.\d+:7946/);
-    const node = await ourNode("real", { bindAddr: real.addr, snapshotPath: path });
+    const node = await ourNode("real", { bindAddr: addr, snapshotPath: path });
     await until("our node rejoins by it", () => status(node, "peer") === "alive");
     await node.pool.shutdown();
-    const again = await realAgent("real", [`-snapshot=${path}`], { addr: real.addr });
+    const again = await realAgent("real", [`-snapshot=${path}`], { addr });
     await until(
       "their agent rejoins by ours",
       async () => (await again.members()).get("peer")?.status === "alive",
     );
   });
 
-  test("IPv6", async () => {
+  test("IPv6", { skip: noIpv6 }, async () => {
     const node = await ourNode("mine", { bindAddr: "::1", bindPort: 17_947 });
     const real = await realAgent("real", [], { addr: "::1", port: 17_946 });
     const result = await node.pool.join(["[::1]:17946"]);
     assert.deepEqual(result, { joined: 1, errors: [] });
     await until("it sees us", async () => (await real.members()).get("mine")?.status === "alive");
     assert.equal(node.pool.member("real")?.addr, "::1");
-    const got = await ask(node, "q", "", { requestAck: true, timeoutMs: 1000 });
-    assert.deepEqual([...got.acks].sort(), ["mine", "real"]);
+    await answered(["mine", "real"], async (timeoutMs) => {
+      const { acks } = await ask(node, "q", "", { requestAck: true, timeoutMs });
+      return [...acks].sort();
+    });
   });
 
   test("noise on the port changes nothing", async () => {
@@ -510,8 +569,10 @@ describe("serf interop, more", { skip }, () => {
         .end(systemRandom.bytes(200));
     await new Promise((resolve) => setTimeout(resolve, 2000));
     noise.close();
-    assert.equal(status(node, "real"), "alive");
-    assert.equal((await real.members()).get("mine")?.status, "alive");
+    await until("each sees the other", async () => {
+      const { status: seen } = (await real.members()).get("mine") ?? {};
+      return status(node, "real") === "alive" && seen === "alive";
+    });
     assert.equal(node.pool.members().length, 2);
     assert.ok(node.log.length < 200, `${node.log.length} lines`);
   });

@@ -106,11 +106,12 @@ before(async () => {
     const reply = await pool.call(`${ip}:8300`, "Health.NodeChecks", request).catch(() => undefined);
     return (reply?.HealthChecks ?? []).length === 1;
   };
-  await until("both servers", async () => (await ready(THEIR_IP)) && (await ready(OUR_IP)), 30_000);
+  await until("both servers", async () => (await ready(THEIR_IP)) && (await ready(OUR_IP)), 120_000);
 });
 after(async () => {
   if (missing) return;
-  theirs.kill("SIGKILL");
+  const ended = new Promise((resolve) => theirs.once("exit", resolve));
+  if (theirs.kill("SIGKILL")) await ended;
   await pool.close();
   await ours.server.shutdown();
   rmSync(folder, { recursive: true, force: true });
@@ -571,8 +572,8 @@ const steps: readonly Step[] = [
       session("create", {
         Node: "ext",
         Name: "n",
-        TTL: "30s",
-        LockDelay: 15_000_000_000n,
+        TTL: "900s",
+        LockDelay: 60_000_000_000n,
         NodeChecks: ["up"],
       }),
     "session",

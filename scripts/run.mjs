@@ -44,7 +44,11 @@ function ensureInstalled() {
   const already = existsSync(join(modules, ".package-lock.json")) && sameLock();
   if (!already) {
     process.stderr.write("==> First run: installing the packages of package-lock.json (about a minute)...\n");
-    const done = npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    let done = npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    for (let tries = 1; tries < 3 && done.status !== 0; tries++) {
+      process.stderr.write("==> npm ci failed: once more\n");
+      done = npm(["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+    }
     if (done.status !== 0)
       fail(
         `npm ci failed (exit ${done.status ?? done.error?.message}). Tribune needs the npm registry once; then it works without network.`,
@@ -103,12 +107,12 @@ const UNIT = ["src", "sim", "scripts", "fuzz", "bench", "conformance", "interop/
 const commands = {
   start: (args) => [...quiet, "src/main.ts", "agent", "-dev", ...args],
   tribune: (args) => [...quiet, "src/main.ts", ...args],
-  test: (args) => tests(UNIT, args, ["--test-timeout=120000"]),
+  test: (args) => tests(UNIT, args, ["--test-timeout=600000"]),
   check: (args) => [...quiet, "scripts/check.ts", ...args],
   build: (args) => [...quiet, "scripts/build.ts", ...args],
   package: (args) => [...quiet, "scripts/package.ts", ...args],
-  e2e: (args) => tests(["e2e"], args, ["--test-concurrency=1", "--test-timeout=600000"]),
-  interop: (args) => tests(["interop"], args, ["--test-concurrency=1", "--test-timeout=600000"]),
+  e2e: (args) => tests(["e2e"], args, ["--test-concurrency=1", "--test-timeout=1200000"]),
+  interop: (args) => tests(["interop"], args, ["--test-concurrency=1", "--test-timeout=1200000"]),
   conformance: (args) => [...quiet, "conformance/main.ts", ...args],
   fuzz: (args) => [...quiet, "fuzz/main.ts", ...args],
   bench: (args) => [...quiet, "bench/main.ts", ...args],

@@ -77,7 +77,7 @@ export class AgentProcess {
     method: string,
     path: string,
     done: (reply: Reply) => boolean,
-    timeoutMs = 20_000,
+    timeoutMs = 60_000,
   ): Promise<Reply> {
     const end = performance.now() + timeoutMs;
     let last: unknown;

@@ -5,6 +5,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 
 export interface HostSpec {
   readonly name: string;
@@ -28,7 +29,7 @@ export interface Finished {
   readonly code: number;
 }
 
-const READY_MS = 20_000;
+const READY_MS = 90_000;
 
 /** Why this machine cannot play several hosts, or undefined when it can. */
 export function hostsUnavailable(): string | undefined {
@@ -96,7 +97,7 @@ export class HostProcess {
   /** Waits until the output has `pattern` from offset `from` on. */
   waitFor(
     pattern: RegExp,
-    { timeoutMs = 15_000, from = 0 }: { readonly timeoutMs?: number; readonly from?: number } = {},
+    { timeoutMs = 90_000, from = 0 }: { readonly timeoutMs?: number; readonly from?: number } = {},
   ): Promise<void> {
     return this.#until(String(pattern), () => pattern.test(this.output.slice(from)), timeoutMs);
   }
@@ -116,7 +117,7 @@ export class HostProcess {
     if (this.#exit === undefined) this.child.kill(signal);
   }
 
-  async exited(timeoutMs = 30_000): Promise<number> {
+  async exited(timeoutMs = 120_000): Promise<number> {
     if (this.#exit === undefined) {
       const timer = setTimeout(() => this.kill("SIGKILL"), timeoutMs);
       await once(this.child, "exit");
@@ -159,7 +160,7 @@ export class Host {
   /** Runs a shell command line to its end. */
   async run(
     command: string,
-    { timeoutMs = 60_000 }: { readonly timeoutMs?: number } = {},
+    { timeoutMs = 180_000 }: { readonly timeoutMs?: number } = {},
   ): Promise<Finished> {
     const process = this.start(command);
     let stdout = "";
@@ -177,7 +178,7 @@ export class Host {
   }
 
   /** Runs `command` again until `done` accepts its result; rejects with the last result after `timeoutMs`. */
-  async until(command: string, done: (result: Finished) => boolean, timeoutMs = 30_000): Promise<Finished> {
+  async until(command: string, done: (result: Finished) => boolean, timeoutMs = 120_000): Promise<Finished> {
     const end = performance.now() + timeoutMs;
     for (;;) {
       const result = await this.run(command);
@@ -205,6 +206,7 @@ export class Hosts {
   }
 
   static async create(specs: readonly HostSpec[], options: HostsOptions = {}): Promise<Hosts> {
+    sweep();
     const hosts = new Hosts(`tribune-${process.pid}`);
     process.on("exit", hosts.#atExit);
     try {
@@ -323,6 +325,22 @@ export class Hosts {
       } catch {
         // It was never made, or is gone.
       }
+    }
+  }
+}
+
+/** Takes away what runs left behind that were killed before they could: namespaces named after a process that is no more. */
+function sweep(): void {
+  const list = execFileSync("ip", ["netns", "list"], { encoding: "utf8" });
+  for (const line of list.split("\n")) {
+    const [name = ""] = line.split(" ");
+    const pid = /^tribune-(\d+)(-|$)/.exec(name)?.[1];
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    killAll(name);
+    try {
+      ip(["netns", "del", name]);
+    } catch {
+      // Another run was faster.
     }
   }
 }

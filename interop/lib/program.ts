@@ -26,7 +26,7 @@ export function consulMissing(): string | false {
 export function command(program: ProgramName, args: readonly string[]): Promise<string> {
   const [executable, first] = COMMAND[program];
   return new Promise((resolve, reject) => {
-    execFile(executable, [...first, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
+    execFile(executable, [...first, ...args], { timeout: 120_000 }, (error, stdout, stderr) => {
       if (error) reject(new Error(`${program} ${args.join(" ")}: ${error.message}\n${stdout}${stderr}`));
       else resolve(stdout);
     });
@@ -72,7 +72,7 @@ export class ProgramAgent {
     const reply = await fetch(`http://${this.ip}:8500${path}`, {
       method,
       ...(body === undefined ? {} : { body }),
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(30_000),
     });
     const text = await reply.text();
     if (reply.status !== 200 && reply.status !== 404)
@@ -93,7 +93,7 @@ export class ProgramAgent {
 export async function until<T>(
   what: string,
   look: () => Promise<T | false | undefined>,
-  timeoutMs = 30_000,
+  timeoutMs = 90_000,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   let last: unknown;

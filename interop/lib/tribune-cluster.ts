@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-const STARTED_WITHIN_MS = 30_000;
+const STARTED_WITHIN_MS = 120_000;
 
 export interface TribuneCluster {
   /** Addresses in the order of the servers t1, t2, t3. */
@@ -40,7 +40,7 @@ export async function startTribuneCluster(prefix: string, hcl: string = ""): Pro
         `-data-dir=${join(folder, `t${i + 1}`)}`,
         ...ips.map((to) => `-retry-join=${to}`),
         "-retry-interval=1s",
-        `-hcl=performance { raft_multiplier = 1 } ${hcl}`,
+        `-hcl=performance { raft_multiplier = 3 } ${hcl}`,
       ],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
@@ -62,7 +62,7 @@ export async function startTribuneCluster(prefix: string, hcl: string = ""): Pro
     ips.filter((_, i) => children[i]!.exitCode === null && children[i]!.signalCode === null);
   const leader = async (): Promise<number> => {
     for (const ip of living()) {
-      const said = await fetch(`http://${ip}:8500/v1/status/leader`)
+      const said = await fetch(`http://${ip}:8500/v1/status/leader`, { signal: AbortSignal.timeout(10_000) })
         .then((r) => r.json())
         .catch(() => "");
       const at = ips.findIndex((each) => said === `${each}:8300`);
@@ -72,11 +72,13 @@ export async function startTribuneCluster(prefix: string, hcl: string = ""): Pro
   };
   const close = async (): Promise<void> => {
     await Promise.all(children.map(kill));
-    rmSync(folder, { recursive: true, force: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   };
   const deadline = performance.now() + STARTED_WITHIN_MS;
   for (;;) {
-    const nodes = await fetch(`http://${ips[0]}:8500/v1/health/state/passing`)
+    const nodes = await fetch(`http://${ips[0]}:8500/v1/health/state/passing`, {
+      signal: AbortSignal.timeout(10_000),
+    })
       .then((r) => r.json() as Promise<readonly { CheckID: string }[]>)
       .catch(() => []);
     if (nodes.filter((c) => c.CheckID === "serfHealth").length === ips.length) break;

@@ -55,7 +55,7 @@ function setUp(t: TestContext, options: { readonly holdMs?: number; readonly rat
   const delegate = new ClientDelegate(
     {
       datacenter: "dc1",
-      rpcHoldTimeoutMs: options.holdMs ?? 2000,
+      rpcHoldTimeoutMs: options.holdMs ?? 30_000,
       rpcRate: options.rate ?? Number.POSITIVE_INFINITY,
       rpcMaxBurst: 2,
       acl: "disabled",
@@ -153,7 +153,8 @@ test("after the hold time the error is the server's", async (t) => {
   await assert.rejects(delegate.rpc("KVS.Get", read), {
     message: "rpc error making call: No cluster leader",
   });
-  assert.ok(performance.now() - began >= 100);
+  // A timer may be a moment early.
+  assert.ok(performance.now() - began >= 95);
 });
 
 test("an error of the server's own is not tried again", async (t) => {

@@ -48,13 +48,23 @@ export async function startTestAgent(
   return { agent, lines };
 }
 
-/** Waits until `probe` gives something; fails with `what` after 10 s. */
-export async function eventually<T>(what: string, probe: () => T | Promise<T>): Promise<NonNullable<T>> {
-  const deadline = performance.now() + 10_000;
+/** Waits until `probe` gives something, looking again also after an error; fails with `what`, and that error, after `withinMs`. */
+export async function eventually<T>(
+  what: string,
+  probe: () => T | Promise<T>,
+  withinMs: number = 30_000,
+): Promise<NonNullable<T>> {
+  const deadline = performance.now() + withinMs;
   for (;;) {
-    const value = await probe();
-    if (value) return value as NonNullable<T>;
-    if (performance.now() > deadline) throw new Error(`not within 10 s: ${what}`);
+    let last: unknown;
+    try {
+      const value = await probe();
+      if (value) return value as NonNullable<T>;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > deadline)
+      throw new Error(`not within ${withinMs} ms: ${what}`, last === undefined ? {} : { cause: last });
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -123,7 +123,7 @@ async function rig(t: TestContext, host: string = HOST): Promise<Rig> {
 }
 
 async function until(what: string, ok: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 5_000; !ok(); await new Promise((r) => setImmediate(r)))
+  for (const deadline = Date.now() + 30_000; !ok(); await new Promise((r) => setImmediate(r)))
     assert.ok(Date.now() < deadline, `waited too long for: ${what}`);
 }
 

@@ -13,13 +13,18 @@ export interface CliOptions {
   readonly stdin?: string;
   readonly program?: string;
   readonly interrupt?: AbortSignal;
+  /** Hears what is printed as it comes. */
+  readonly onOut?: (text: string) => void;
 }
 
 export async function cli(words: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const out: Buffer[] = [];
   const err: Buffer[] = [];
   const io: Io = {
-    out: (text) => void out.push(Buffer.from(text)),
+    out: (text) => {
+      out.push(Buffer.from(text));
+      options.onOut?.(Buffer.from(text).toString("utf8"));
+    },
     err: (text) => void err.push(Buffer.from(text)),
     stdin: async () => Buffer.from(options.stdin ?? ""),
     env: options.env ?? {},

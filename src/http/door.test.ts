@@ -1,5 +1,6 @@
 /** The door over a real agent: routing, methods, headers, consistency, blocking, limits; replies as Consul 1.8.7 gives them. */
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { eventually } from "../agent/fixture.ts";
@@ -544,7 +545,7 @@ test("a hash-blocking read of a service wakes when its content changes", async (
   const hash = first.headers.get("X-Consul-Contenthash")!;
   assert.match(hash, /^[0-9a-f]{1,16}$/);
   assert.equal((JSON.parse(first.body) as { ContentHash: string }).ContentHash, hash);
-  const waiting = get(`/v1/agent/service/hashed?hash=${hash}&wait=5s`);
+  const waiting = get(`/v1/agent/service/hashed?hash=${hash}&wait=60s`);
   await put("/v1/agent/service/register", '{"Name":"hashed","Port":2}');
   const woken = await waiting;
   assert.equal((JSON.parse(woken.body) as { Port: number }).Port, 2);
@@ -553,7 +554,7 @@ test("a hash-blocking read of a service wakes when its content changes", async (
 test("a blocking read waits for its key, and for no other", async () => {
   const at = (await get("/v1/kv/blk")).headers.get("X-Consul-Index")!;
   let done = false;
-  const waiting = get(`/v1/kv/blk?index=${at}&wait=5s`).finally(() => {
+  const waiting = get(`/v1/kv/blk?index=${at}&wait=60s`).finally(() => {
     done = true;
   });
   await put("/v1/kv/other", "1");
@@ -569,7 +570,8 @@ test("a blocking read ends with its time", async () => {
   const started = performance.now();
   const got = await get("/v1/kv/blk?index=99999999&wait=50ms");
   assert.equal(got.status, 200);
-  assert.ok(performance.now() - started >= 50);
+  // A timer may be a moment early.
+  assert.ok(performance.now() - started >= 45);
 });
 
 test("a client that goes away takes its blocking read along", async () => {
@@ -595,7 +597,7 @@ test("events: the list's index is the newest event's, and a read waits for anoth
     "the event came by gossip",
     async () => (await get("/v1/event/list?name=deploy")).headers.get("X-Consul-Index") === index,
   );
-  const waiting = get(`/v1/event/list?name=deploy&index=${index}&wait=5s`);
+  const waiting = get(`/v1/event/list?name=deploy&index=${index}&wait=60s`);
   await send(IP, "PUT", "/v1/event/fire/deploy", "again");
   assert.match((await waiting).body, /"Payload":"YWdhaW4="/);
 });
@@ -629,10 +631,16 @@ test("tokens are hidden in the log", async () => {
 });
 
 test("monitor: the head comes at once, then lines as they are written", async () => {
-  const text = await new Promise<string>((resolve) => {
-    void sendRaw(IP, "GET /v1/agent/monitor?loglevel=debug HTTP/1.1\r\nHost: x\r\n\r\n", 400).then(resolve);
-    setTimeout(() => void get("/v1/kv/monitored"), 100);
+  const socket = connect({ host: IP, port: 8500 });
+  let text = "";
+  socket.on("data", (b: Buffer) => {
+    text += b.toString("latin1");
   });
+  socket.write("GET /v1/agent/monitor?loglevel=debug HTTP/1.1\r\nHost: x\r\n\r\n");
+  await eventually("the head", () => text.includes("\r\n\r\n"));
+  await get("/v1/kv/monitored");
+  await eventually("the line", () => text.includes("/v1/kv/monitored"));
+  socket.destroy();
   assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
   assert.match(text, /Transfer-Encoding: chunked/);
   assert.doesNotMatch(text, /Content-Type/);

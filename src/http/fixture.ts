@@ -97,7 +97,7 @@ export function send(
 }
 
 /** Bytes sent as they are; what comes back until the peer closes, or `untilMs` have passed. */
-export function sendRaw(ip: string, bytes: string | Uint8Array, untilMs: number = 2_000): Promise<string> {
+export function sendRaw(ip: string, bytes: string | Uint8Array, untilMs: number = 30_000): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ host: ip, port: 8500 });
     let out = "";

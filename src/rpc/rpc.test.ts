@@ -72,9 +72,9 @@ async function rig(t: TestContext, handler: Handler, options: RigOptions = {}): 
 const LEADER = { Datacenter: "dc1" };
 const leaderRequest = DCSpecificRequest.make(LEADER);
 
-/** Waits for a condition, at most 5 s. */
+/** Waits for a condition, at most 30 s. */
 async function until(what: string, ok: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 5_000; !ok(); await new Promise((r) => setImmediate(r)))
+  for (const deadline = Date.now() + 30_000; !ok(); await new Promise((r) => setImmediate(r)))
     assert.ok(Date.now() < deadline, `waited too long for: ${what}`);
 }
 
@@ -89,7 +89,7 @@ async function open(t: TestContext, address: string, first: readonly number[]): 
 }
 const closed = async (socket: Socket): Promise<void> => {
   socket.resume();
-  const deadline = AbortSignal.timeout(5_000);
+  const deadline = AbortSignal.timeout(30_000);
   if (!socket.readableEnded && !socket.destroyed)
     await Promise.race([
       once(socket, "end", { signal: deadline }),
@@ -469,7 +469,7 @@ test("more connections than allowed from one address: the newest is closed", asy
   await open(t, address, [0x00]);
   await until("two connections", () => listener.connectionCount === 2);
   await closed(await open(t, address, [0x00]));
-  assert.equal(listener.connectionCount, 2);
+  await until("the newest to be forgotten", () => listener.connectionCount === 2);
 });
 
 test("streams beyond the server's bound are refused, the others served", async (t) => {
@@ -517,7 +517,7 @@ test("raft connections are handed over with what came behind the kind byte", asy
       },
     },
   });
-  const connection = await pool.dialRaft(address, { timeoutMs: 1000 });
+  const connection = await pool.dialRaft(address, { timeoutMs: 30_000 });
   t.after(() => connection.destroy());
   connection.write("append");
   connection.write("entries");

@@ -55,7 +55,7 @@ test("after a restart all is there, and sessions with a TTL run anew", async () 
         SessionRequest.make({
           Datacenter,
           Op: "create",
-          Session: Session.make({ Node: "t1", TTL: "300ms", NodeChecks: ["serfHealth"] }),
+          Session: Session.make({ Node: "t1", TTL: "2s", NodeChecks: ["serfHealth"] }),
         }),
       );
       return true;

@@ -180,7 +180,7 @@ test("a blocking read ends at its time with what there is, and with its caller",
   const started = performance.now();
   const reply = await get("watched", { MinQueryIndex: Index + 1000, MaxQueryTime: 50_000_000n });
   const took = performance.now() - started;
-  assert.ok(took >= 45 && took < 1000, `${took} ms`);
+  assert.ok(took >= 45 && took < 30_000, `${took} ms`);
   assert.equal(reply.Index, Index);
   const gone = new AbortController();
   const waiting = t.server.rpc(
@@ -214,7 +214,7 @@ test("sessions: refusals, creation, locks, expiry", async () => {
   const id = await apply("create", {
     Node: "s1",
     NodeChecks: ["serfHealth"],
-    TTL: "100ms",
+    TTL: "1500ms",
     LockDelay: 0n,
     Name: "lock",
   });

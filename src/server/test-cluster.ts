@@ -177,15 +177,25 @@ export function testClientPool(o: {
   );
 }
 
-/** Waits for a condition; the error tells which one never held. */
+/** Waits for a condition, looking again also after an error; the error tells which one never held, and why at last. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
   timeoutMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`still waiting after ${timeoutMs} ms: ${what}`);
+  for (;;) {
+    let last: unknown;
+    try {
+      if (await condition()) return;
+    } catch (error) {
+      last = error;
+    }
+    if (performance.now() > deadline)
+      throw new Error(
+        `still waiting after ${timeoutMs} ms: ${what}`,
+        last === undefined ? {} : { cause: last },
+      );
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

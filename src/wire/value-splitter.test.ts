@@ -144,7 +144,8 @@ test("a large value in small pieces is not read over and over", () => {
     value = splitter.next() ?? value;
   }
   assert.equal(value?.length, all.length);
-  assert.ok(performance.now() - started < 2_000);
+  // Read over and over, it would take minutes.
+  assert.ok(performance.now() - started < 20_000);
 });
 
 test("an expected value is found whatever the pieces, and anything else is read as it is", () => {

@@ -14,8 +14,8 @@ const pair = (bindA: string, bindB: string, nobody: string) => async (): Promise
   b: await openTransport(new SocketTransport({ bindAddr: bindB, bindPort: 0 }, ports)),
   nobody: { host: nobody, port: 1 },
   until: async (condition) => {
-    for (const end = performance.now() + 5000; !condition(); await new Promise((r) => setTimeout(r, 2)))
-      assert.ok(performance.now() < end, "not within 5 s");
+    for (const end = performance.now() + 30_000; !condition(); await new Promise((r) => setTimeout(r, 2)))
+      assert.ok(performance.now() < end, "not within 30 s");
   },
   settled: (promise) => promise,
 });
@@ -41,8 +41,8 @@ test("sockets: a dual-stack socket hears IPv4 under its plain name and reaches i
   const all = await openTransport(new SocketTransport({ bindAddr: "::", bindPort: 0 }, ports));
   const four = await openTransport(new SocketTransport({ bindAddr: "127.1.3.5", bindPort: 0 }, ports));
   const until = async (condition: () => boolean): Promise<void> => {
-    for (const end = performance.now() + 5000; !condition(); await new Promise((r) => setTimeout(r, 2)))
-      assert.ok(performance.now() < end, "not within 5 s");
+    for (const end = performance.now() + 30_000; !condition(); await new Promise((r) => setTimeout(r, 2)))
+      assert.ok(performance.now() < end, "not within 30 s");
   };
   four.transport.send(Buffer.from("x"), "127.0.0.1", all.port);
   await until(() => all.datagrams.length === 1);
