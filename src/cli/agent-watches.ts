@@ -45,7 +45,7 @@ export class AgentWatches {
       const controller = new AbortController();
       this.#running.set(key, controller);
       void this.#follow(
-        watchPlan(paramsOf(input)),
+        watchPlan(paramsOf(input), { agent: true }),
         input,
         addressOf(config)!,
         config.acl.tokens.default,
@@ -82,6 +82,8 @@ export class AgentWatches {
             failures = 0;
             await this.#tell(input, reading, signal);
           }
+          // What cannot be waited for is looked at from time to time.
+          await delay(RETRY_MIN_MS, undefined, { signal }).catch(() => {});
         } catch (error) {
           if (signal.aborted) return;
           failures++;
@@ -170,6 +172,7 @@ const paramsOf = (w: WatchInput): Parameters<typeof watchPlan>[0] => ({
   key: w.key,
   prefix: w.prefix,
   service: w.service,
+  service_id: w.service_id,
   tag: w.tag,
   passingonly: w.passingonly,
   state: w.state,
@@ -181,7 +184,7 @@ const paramsOf = (w: WatchInput): Parameters<typeof watchPlan>[0] => ({
 /** What is wrong with a watch of the configuration; undefined when it may run. */
 export function watchError(w: WatchInput): string | undefined {
   try {
-    watchPlan(paramsOf(w));
+    watchPlan(paramsOf(w), { agent: true });
   } catch (error) {
     return `Failed to parse watch (${w.type ?? ""}): ${(error as Error).message}`;
   }

@@ -38,6 +38,9 @@ const PARAMETERS: Readonly<Record<string, readonly ParamName[]>> = {
   service: ["service", "tag", "passingonly"],
   checks: ["service", "state"],
   event: ["name"],
+  agent_service: ["service_id"],
+  connect_roots: [],
+  connect_leaf: ["service"],
 };
 const AGENT_ONLY: ReadonlySet<string> = new Set(["connect_roots", "connect_leaf", "agent_service"]);
 
@@ -49,25 +52,30 @@ export interface WatchReading {
 
 export interface WatchPlan {
   readonly type: string;
-  /** Endless until `signal`; yields the first reading and each one that differs. */
+  /**
+   * Endless until `signal`; yields the first reading and each one that differs. A run after one that failed yields only what differs
+   * from what was yielded before: a lost server is no change.
+   */
   run(client: TribuneClient, options: WatchOptions): AsyncGenerator<WatchReading, void, undefined>;
 }
 
-/** Throws WatchError. */
-export function watchPlan(params: WatchParams): WatchPlan {
+/** Throws WatchError. `agent`: for an agent's configuration, which may also watch what only the agent knows. */
+export function watchPlan(params: WatchParams, options: { readonly agent?: boolean } = {}): WatchPlan {
   const type = params.type ?? "";
   if (type === "") throw new WatchError("Watch type must be specified");
-  if (AGENT_ONLY.has(type)) throw new WatchError(`Type ${type} is not supported in the CLI tool`);
+  if (AGENT_ONLY.has(type) && !options.agent)
+    throw new WatchError(`Type ${type} is not supported in the CLI tool`);
   const known = PARAMETERS[type];
   if (known === undefined) throw new WatchError(`Unsupported watch type: ${type}`);
-  const need = (name: "key" | "prefix" | "service"): string => {
+  const need = (name: "key" | "prefix" | "service" | "service_id"): string => {
     const value = params[name] ?? "";
     if (value === "") throw new WatchError(`Must specify a single ${name} to watch`);
     return value;
   };
   if (type === "key") need("key");
   if (type === "keyprefix") need("prefix");
-  if (type === "service") need("service");
+  if (type === "service" || type === "connect_leaf") need("service");
+  if (type === "agent_service") need("service_id");
   if (type === "checks" && params.service && params.state)
     throw new WatchError("Cannot specify service and state");
   const all: readonly ParamName[] = [
@@ -86,7 +94,40 @@ export function watchPlan(params: WatchParams): WatchPlan {
     return set && !known.includes(name);
   });
   if (extra.length > 0) throw new WatchError(`Invalid parameters: [${extra.join(" ")}]`);
-  return { type, run: (client, options) => readings(client, params, type, options) };
+  const seen: Seen = { json: undefined, events: new Set(), hash: "" };
+  const run = type === "agent_service" ? agentServiceReadings : readings;
+  return { type, run: (client, options) => run(client, params, type, options, seen) };
+}
+
+/** What was yielded last. */
+interface Seen {
+  json: string | undefined;
+  events: ReadonlySet<string>;
+  hash: string;
+}
+
+/** A service of the agent itself: it waits by a hash of its content, not by an index. */
+async function* agentServiceReadings(
+  client: TribuneClient,
+  params: WatchParams,
+  _type: string,
+  options: WatchOptions,
+  seen: Seen,
+): AsyncGenerator<WatchReading, void, undefined> {
+  const { UnexpectedResponseError } = await import("../client/errors.ts");
+  while (options.signal?.aborted !== true) {
+    const reply = await client.raw("GET", `/v1/agent/service/${encodeURIComponent(params.service_id!)}`, {
+      params: seen.hash === "" ? {} : { hash: seen.hash },
+      token: params.token,
+      signal: options.signal,
+    });
+    const text = reply.body.toString("utf8").trim();
+    if (reply.statusCode !== 200) throw new UnexpectedResponseError(reply.statusCode, text);
+    const hash = String(reply.headers["x-consul-contenthash"] ?? "");
+    if (hash === seen.hash) continue;
+    seen.hash = hash;
+    yield { json: compactJson(text), index: 0n };
+  }
 }
 
 async function* readings(
@@ -94,22 +135,22 @@ async function* readings(
   params: WatchParams,
   type: string,
   options: WatchOptions,
+  seen: Seen,
 ): AsyncGenerator<WatchReading, void, undefined> {
   const event = type === "event";
-  let before: string | undefined;
-  let lastEvents = new Set<string>();
   for await (const reply of watch((o) => read(client, params, type, o), { ...options, ordered: !event })) {
     let json = reply.value;
     if (event) {
       // Only what is new: the endpoint lists all that it remembers.
       const list = JSON.parse(json === "" ? "[]" : json) as readonly { readonly ID: string }[];
-      const fresh = list.filter((e) => !lastEvents.has(e.ID));
-      lastEvents = new Set(list.map((e) => e.ID));
+      const { events } = seen;
+      const fresh = list.filter((e) => !events.has(e.ID));
+      seen.events = new Set(list.map((e) => e.ID));
       // The first look is told whatever it shows (observed).
-      if (fresh.length === 0 && before !== undefined) continue;
+      if (fresh.length === 0 && seen.json !== undefined) continue;
       json = JSON.stringify(fresh);
-    } else if (json === before) continue;
-    before = json;
+    } else if (json === seen.json) continue;
+    seen.json = json;
     yield { json, index: reply.index };
   }
 }
@@ -133,8 +174,13 @@ async function read(
   // Nothing there is null, for a prefix as well (observed).
   if (reply.statusCode === 404 && type.startsWith("key")) return queryReply(reply.headers, "null");
   if (reply.statusCode !== 200) throw new UnexpectedResponseError(reply.statusCode, text);
-  return queryReply(reply.headers, single ? firstOf(text) : text);
+  const compact = compactJson(text);
+  return queryReply(reply.headers, single ? firstOf(compact) : compact);
 }
+
+/** Without white space between its parts: a -dev agent answers in many lines, and handlers read one. Texts and numbers stay as they are. */
+export const compactJson = (text: string): string =>
+  text.replace(/"(?:[^"\\]|\\.)*"|\s+/g, (part) => (part[0] === '"' ? part : ""));
 
 /** The element of a one-element JSON list, its text untouched. */
 const firstOf = (text: string): string => (/^\[[\s\S]*\]$/.test(text) ? text.slice(1, -1).trim() : text);
@@ -166,6 +212,10 @@ function endpoint(
       return p.service
         ? { path: `/v1/health/checks/${encodeURIComponent(p.service)}`, query: {} }
         : { path: `/v1/health/state/${encodeURIComponent(p.state || "any")}`, query: {} };
+    case "connect_roots":
+      return { path: "/v1/agent/connect/ca/roots", query: {} };
+    case "connect_leaf":
+      return { path: `/v1/agent/connect/ca/leaf/${encodeURIComponent(p.service!)}`, query: {} };
     default:
       return { path: "/v1/event/list", query: p.name ? { name: p.name } : {} };
   }
