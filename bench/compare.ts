@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { type Answer, difference } from "./answers.ts";
 import { fill } from "./fixture.ts";
 import type { SimFigures } from "./gossip-sim.ts";
-import { GROWTH_LOADS, SCALES as GROWTH_SCALES, type GrowthResult, growth } from "./growth.ts";
+import { GROWTH_IDS, GROWTH_LOADS, SCALES as GROWTH_SCALES, type GrowthResult, growth } from "./growth.ts";
 import { closeConnections } from "./http-driver.ts";
 import { wrk } from "./load-tools.ts";
 import { fits, makePlan, type Part, partSeconds, planText } from "./plan.ts";
@@ -92,7 +92,9 @@ const described = (id: string, title: string): Described => ({
   long: true,
 });
 /** Not rows of the table: tables of their own. */
-const GROWTH = described("growth", "the cost at 1, 10 and 100 times the data");
+const GROWTH_ROWS = GROWTH_IDS.map((id) =>
+  described(`growth-${id}`, `${id}: the cost at 1, 10 and 100 times the data`),
+);
 const SIM = { ...described("sim", "a gossip pool simulated, beside its rules"), long: false };
 
 export const ROWS: readonly (Row | Described)[] = [
@@ -102,7 +104,7 @@ export const ROWS: readonly (Row | Described)[] = [
   ...WAITING_ROWS,
   ...POOL_ROWS,
   ...RESTART_ROWS,
-  GROWTH,
+  ...GROWTH_ROWS,
   SIM,
 ];
 
@@ -170,7 +172,7 @@ function partsOf(wanted: CompareOptions["wanted"], pairs: number, quick: boolean
       overhead: quick ? 3 : 12,
       once: quick ? 40 : 170,
     }),
-    growth: part("growth", wanted(GROWTH), {
+    growth: part("growth", any(GROWTH_ROWS), {
       loads: GROWTH_LOADS * GROWTH_SCALES.length,
       overhead: 12,
       once: 90,
@@ -283,12 +285,16 @@ export async function compare(programs: Programs, folder: string, options: Compa
       }
   }
   let grown: readonly GrowthResult[] | undefined;
-  if (wanted(GROWTH)) {
+  if (GROWTH_ROWS.some(wanted)) {
     // All its pairs or fewer, but each scale: a slope needs three points.
     const room = BUDGET[kind].end - spent() - cost("sim");
     const fit = Math.max(1, Math.min(pairs, Math.floor((pairs * room) / cost("growth"))));
     if (fit < pairs) left.push(`${pairs - fit} of ${pairs} pairs of growth`);
-    grown = await growth(programs, folder, { pairs: fit, seconds: 1 });
+    grown = await growth(programs, folder, {
+      pairs: fit,
+      seconds: 1,
+      wanted: (id) => GROWTH_ROWS.some((row) => row.id === `growth-${id}` && wanted(row)),
+    });
   }
   let sim: SimFigures | undefined;
   if (wanted(SIM)) {

@@ -5,7 +5,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { answerOf, difference } from "./answers.ts";
+import { answerOf, difference, dnsAnswer } from "./answers.ts";
 import { registration } from "./fixture.ts";
 import { closeConnections, inParallel, send } from "./http-driver.ts";
 import { dnsperf, loaded, wrk } from "./load-tools.ts";
@@ -22,9 +22,10 @@ const KEYS = 100;
 const NODES = 100;
 const INSTANCES = 300;
 const CONNECTIONS = 8;
-/** A load lasts at least this many times a lone answer, so that slow answers are counted as well. */
-const ANSWERS_A_LOAD = 4;
-const LOAD_SECONDS_MAX = 15;
+/** Answers that take longer are not put under a load for a time, in which few or none would end, but counted: */
+const SLOW_SECONDS = 0.1;
+const SLOW_ANSWERS = 4;
+const SLOW_WIDTH = 2;
 const REGISTRATIONS = 100;
 /** What an exponent may be above its own: the scatter of three points. */
 const SLACK = 0.15;
@@ -43,6 +44,7 @@ interface GrowthRow {
 
 const perOp = "ms an operation";
 const ROWS: readonly GrowthRow[] = [
+  { id: "memory", title: "private memory after the fill", unit: "MB", exponent: 1 },
   { id: "kv-get", title: "KV get", unit: perOp, exponent: 0, path: "/v1/kv/grow/00042" },
   { id: "kv-prefix", title: "KV get of all keys", unit: perOp, exponent: 1, path: "/v1/kv/grow/?recurse" },
   { id: "nodes", title: "catalog nodes", unit: perOp, exponent: 1, path: "/v1/catalog/nodes" },
@@ -65,10 +67,10 @@ const ROWS: readonly GrowthRow[] = [
   { id: "dns-many", title: "DNS A, all instances", unit: perOp, exponent: 1, query: "many.service.consul A" },
   { id: "put", title: "KV put", unit: perOp, exponent: 0 },
   { id: "register", title: "registration until in health", unit: perOp, exponent: 0 },
-  { id: "memory", title: "private memory after the fill", unit: "MB", exponent: 1 },
   { id: "restart", title: "restart to serving", unit: "ms", exponent: 1 },
 ];
 export const GROWTH_LOADS = 10;
+export const GROWTH_IDS: readonly string[] = ROWS.map((row) => row.id);
 
 export interface GrowthResult {
   readonly row: GrowthRow;
@@ -135,33 +137,52 @@ async function loadOf(row: GrowthRow, s: Standing, seconds: number, turn: number
     const took = (performance.now() - started) / REGISTRATIONS;
     return { value: took, cpuUs: (cpuUs(agent.pid) - before) / REGISTRATIONS };
   }
+  const [name, type] = (row.query ?? "").split(" ") as [string, "A"];
+  const one = (): Promise<unknown> =>
+    row.query !== undefined
+      ? dnsAnswer(agent.ip, name, type)
+      : row.path !== undefined
+        ? send("GET", agent.http + row.path)
+        : send("PUT", `${agent.http}/v1/kv/bench/put/0`, "1");
   const single = performance.now();
-  if (row.path !== undefined) await send("GET", agent.http + row.path);
-  const lone = (performance.now() - single) / 1000;
-  const long = Math.min(LOAD_SECONDS_MAX, Math.max(seconds, Math.ceil(ANSWERS_A_LOAD * lone)));
+  await one();
+  if ((performance.now() - single) / 1000 > SLOW_SECONDS) {
+    const before = cpuUs(agent.pid);
+    const started = performance.now();
+    await inParallel(SLOW_ANSWERS, SLOW_WIDTH, one);
+    return {
+      value: (performance.now() - started) / SLOW_ANSWERS,
+      cpuUs: (cpuUs(agent.pid) - before) / SLOW_ANSWERS,
+    };
+  }
   const sample = await loaded([agent.pid], () => {
     if (row.query !== undefined) {
       const file = join(s.folder, `${row.id}.txt`);
       writeFileSync(file, `${row.query}\n`);
-      return dnsperf(agent.ip, file, { seconds: long });
+      return dnsperf(agent.ip, file, { seconds, underWay: CONNECTIONS });
     }
     if (row.path === undefined)
-      return wrk(agent.http, { connections: CONNECTIONS, seconds: long, script: putScript(s.folder) });
-    return wrk(agent.http + row.path, { connections: CONNECTIONS, seconds: long });
+      return wrk(agent.http, { connections: CONNECTIONS, seconds, script: putScript(s.folder) });
+    return wrk(agent.http + row.path, { connections: CONNECTIONS, seconds });
   });
   if ((sample.errors ?? 0) > 0) console.error(`${row.title}: ${sample.errors} errors`);
   return { ...sample, value: 1000 / sample.value };
 }
 
-/** All rows at all scales, `pairs` times each program in turn. `left` tells whether there is time for more. */
+/** The rows wanted at all scales, `pairs` times each program in turn. */
 export async function growth(
   programs: { readonly consul: Program; readonly tribune: Program },
   folder: string,
-  options: { readonly pairs: number; readonly seconds: number; readonly scales?: readonly number[] },
+  options: {
+    readonly pairs: number;
+    readonly seconds: number;
+    readonly wanted: (id: string) => boolean;
+    readonly scales?: readonly number[];
+  },
 ): Promise<readonly GrowthResult[]> {
   const scales = options.scales ?? SCALES;
   const names = ["consul", "tribune"] as const;
-  const results = ROWS.map((row) => ({
+  const results = ROWS.filter((row) => options.wanted(row.id)).map((row) => ({
     row,
     wall: { consul: [] as number[], tribune: [] as number[] },
     cpu: { consul: [] as number[], tribune: [] as number[] },

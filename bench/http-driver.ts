@@ -18,8 +18,24 @@ export function closeConnections(): void {
   agents.clear();
 }
 
-/** One request; rejects unless the answer is 200. */
+/**
+ * One request; rejects unless the answer is 200. A kept connection that the other side closes in the very moment of the request is
+ * no failure of either: the request is made once more on a new one.
+ */
 export function send(method: string, url: string, body?: string, connections = 32): Promise<string> {
+  return attempt(method, url, body, connections).catch((error: Error) =>
+    error instanceof StaleConnection ? attempt(method, url, body, connections) : Promise.reject(error),
+  );
+}
+
+class StaleConnection extends Error {}
+
+function attempt(
+  method: string,
+  url: string,
+  body: string | undefined,
+  connections: number,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const req = request(url, { method, agent: agentOf(connections), timeout: 30_000 }, (res) => {
       const parts: Buffer[] = [];
@@ -32,7 +48,9 @@ export function send(method: string, url: string, body?: string, connections = 3
       });
     });
     req.on("timeout", () => req.destroy(new Error(`${method} ${url}: no answer in 30 s`)));
-    req.on("error", reject);
+    req.on("error", (error: NodeJS.ErrnoException) =>
+      reject(req.reusedSocket && error.code === "ECONNRESET" ? new StaleConnection(error.message) : error),
+    );
     req.end(body);
   });
 }

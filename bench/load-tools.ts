@@ -94,13 +94,14 @@ export async function wrk(
   return { ...parseWrk(text), toolUs };
 }
 
-/** `file`: a query a line, `name type`. */
+/** `file`: a query a line, `name type`; `underWay`: queries that wait for their answers at once. */
 export async function dnsperf(
   ip: string,
   file: string,
-  options: { readonly seconds: number },
+  options: { readonly seconds: number; readonly underWay?: number },
 ): Promise<LoadResult> {
-  const args = ["-s", ip, "-p", "8600", "-d", file, "-l", String(options.seconds), "-c", "8", "-q", "64"];
+  const { seconds, underWay = 64 } = options;
+  const args = ["-s", ip, "-p", "8600", "-d", file, "-l", `${seconds}`, "-c", "8", "-q", `${underWay}`];
   const [text, toolUs] = await timed("dnsperf", args);
   return { ...parseDnsperf(text), toolUs };
 }
