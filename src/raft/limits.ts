@@ -28,6 +28,8 @@ export const PROPOSALS_QUEUED_MAX = 16384;
 export const PROPOSALS_QUEUED_BYTES_MAX = 64 << 20;
 /** Proposals put into one batch: one transaction and one fsync. */
 export const BATCH_ENTRIES_MAX = 1024;
+/** Bytes shared with the log's thread for appends; a batch that is larger goes as a message. */
+export const LOG_CHANNEL_BYTES = 256 << 10;
 /** Log entries appended by this leader that are not committed yet; proposals wait in the queue beyond it. */
 export const UNCOMMITTED_ENTRIES_MAX = 8192;
 /**

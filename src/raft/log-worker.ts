@@ -1,10 +1,20 @@
-/** The worker thread that owns the log database. One message, one answer, in order. Bundled on its own for the executable. */
-import { parentPort, workerData } from "node:worker_threads";
+/**
+ * The worker thread that owns the log database. One request, one answer, in order. Bundled on its own for the executable.
+ *
+ * Once the database is open the thread sleeps on a word of shared memory instead of in its event loop (`log-channel.ts`).
+ */
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { RaftStorageError } from "./errors.ts";
+import { LogChannel } from "./log-channel.ts";
 import { type DatabaseBatch, type DatabaseState, LogDatabase, type PackedEntries } from "./log-database.ts";
 
 export type WorkerRequest =
-  | { readonly kind: "open"; readonly folder: string; readonly recentMax: number }
+  | {
+      readonly kind: "open";
+      readonly folder: string;
+      readonly recentMax: number;
+      readonly memory: SharedArrayBuffer;
+    }
   | { readonly kind: "write"; readonly batch: DatabaseBatch }
   | { readonly kind: "read"; readonly from: number; readonly through: number; readonly bytesMax: number }
   | { readonly kind: "compact"; readonly through: number }
@@ -54,16 +64,44 @@ function faultOf(error: unknown): WorkerFault {
   };
 }
 
+function serve(port: MessagePort, request: WorkerRequest): void {
+  let reply: WorkerAnswer;
+  try {
+    reply = answer(request);
+  } catch (error) {
+    reply = { kind: "fault", fault: faultOf(error) };
+  }
+  port.postMessage(reply);
+}
+
+/** Until the database is closed. */
+function serveByMemory(port: MessagePort, channel: LogChannel): void {
+  while (database !== undefined) {
+    const { asked } = channel;
+    const entries = channel.take();
+    if (entries !== undefined) append(port, channel, entries);
+    for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port))
+      serve(port, got.message as WorkerRequest);
+    if (database !== undefined) channel.sleep(asked);
+  }
+}
+
+function append(port: MessagePort, channel: LogChannel, entries: PackedEntries): void {
+  try {
+    database!.write({ ops: [{ kind: "append", entries }], hardState: undefined });
+  } catch (error) {
+    port.postMessage({ kind: "fault", fault: faultOf(error) } satisfies WorkerAnswer);
+    return;
+  }
+  channel.appended();
+}
+
 if (parentPort !== null && workerData?.role === "tribune-raft-log") {
   const port = parentPort;
   port.on("message", (request: WorkerRequest) => {
-    let reply: WorkerAnswer;
-    try {
-      reply = answer(request);
-    } catch (error) {
-      reply = { kind: "fault", fault: faultOf(error) };
-    }
-    port.postMessage(reply);
-    if (request.kind === "close") port.close();
+    serve(port, request);
+    if (request.kind !== "open" || database === undefined) return;
+    serveByMemory(port, new LogChannel(request.memory));
+    port.close();
   });
 }

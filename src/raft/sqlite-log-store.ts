@@ -5,6 +5,7 @@ import { decodeLogEntry, encodeLogEntry } from "./codec.ts";
 import type { LogEntry } from "./contract.ts";
 import type { Persist, StoreOp } from "./core/messages.ts";
 import { RaftStorageError } from "./errors.ts";
+import { COLUMN_BYTES, columns, LogChannel } from "./log-channel.ts";
 import type { DatabaseOp, PackedEntries } from "./log-database.ts";
 import { type LogStore, RECENT_ENTRIES, type StoreCallback, type StoredLog } from "./log-store.ts";
 import type { WorkerAnswer, WorkerFault, WorkerRequest } from "./log-worker.ts";
@@ -26,31 +27,32 @@ export const startLogWorker: StartWorker = (workerData) =>
     ? new Worker(getAsset(WORKER_ASSET, "utf8"), { eval: true, workerData, execArgv: EXEC_ARGV })
     : new Worker(new URL(`./log-worker${SUFFIX}`, import.meta.url), { workerData, execArgv: EXEC_ARGV });
 
-function pack(entries: readonly LogEntry[]): PackedEntries {
+/** Writes entries into columns of the room that `roomFor` has for them; undefined when it has none. */
+function pack(
+  entries: readonly LogEntry[],
+  roomFor: (n: number, bytes: number) => PackedEntries | undefined,
+): PackedEntries | undefined {
   const rows = entries.map(encodeLogEntry);
-  const n = rows.length;
   let total = 0;
   for (const r of rows) total += r.length;
-  // One piece of memory for all columns, widest first: it moves to the worker instead of being copied, and a message with one
-  // buffer costs a fraction of one with five.
-  const memory = new ArrayBuffer(21 * n + total);
-  const index = new Float64Array(memory, 0, n);
-  const term = new Float64Array(memory, 8 * n, n);
-  const length = new Uint32Array(memory, 16 * n, n);
-  const type = new Uint8Array(memory, 20 * n, n);
-  const bytes = new Uint8Array(memory, 21 * n, total);
+  const packed = roomFor(rows.length, total);
+  if (packed === undefined) return undefined;
   let at = 0;
-  for (let i = 0; i < n; i++) {
+  for (let i = 0; i < rows.length; i++) {
     const entry = entries[i]!;
-    index[i] = entry.index;
-    term[i] = entry.term;
-    type[i] = entry.type;
-    length[i] = rows[i]!.length;
-    bytes.set(rows[i]!, at);
+    packed.index[i] = entry.index;
+    packed.term[i] = entry.term;
+    packed.type[i] = entry.type;
+    packed.length[i] = rows[i]!.length;
+    packed.bytes.set(rows[i]!, at);
     at += rows[i]!.length;
   }
-  return { bytes, index, term, type, length };
+  return packed;
 }
+
+/** One piece of memory for all columns: it moves to the worker instead of being copied, and costs a fraction of five. */
+const movable = (n: number, bytes: number): PackedEntries =>
+  columns(new ArrayBuffer(COLUMN_BYTES * n + bytes), 0, n, bytes);
 
 function unpack(path: string, packed: PackedEntries): LogEntry[] {
   let at = 0;
@@ -70,7 +72,7 @@ function unpack(path: string, packed: PackedEntries): LogEntry[] {
 }
 
 const packOp = (op: StoreOp): DatabaseOp =>
-  op.kind === "append" ? { kind: "append", entries: pack(op.entries) } : op;
+  op.kind === "append" ? { kind: "append", entries: pack(op.entries, movable)! } : op;
 
 function errorOf(fault: WorkerFault): Error {
   if (fault.damaged === undefined)
@@ -84,6 +86,8 @@ export class SqliteLogStore implements LogStore {
   readonly #folder: string;
   readonly #startWorker: StartWorker;
   #worker: Worker | undefined;
+  /** Of the present worker, once it has opened the database. */
+  #channel: LogChannel | undefined;
   readonly #waiting: ((error: Error | undefined, answer: WorkerAnswer | undefined) => void)[] = [];
   #broken: Error | undefined;
   #closing = false;
@@ -106,6 +110,7 @@ export class SqliteLogStore implements LogStore {
     }
     this.#waiting.push(done);
     this.#worker.postMessage(request, transfer);
+    this.#channel?.wake();
   }
 
   #break(error: Error): void {
@@ -118,6 +123,8 @@ export class SqliteLogStore implements LogStore {
     this.#closing = false;
     const worker = this.#startWorker(WORKER_DATA);
     this.#worker = worker;
+    this.#channel = undefined;
+    const channel = new LogChannel();
     // Of a worker that is not the present one any more nothing is heard.
     const current = (): boolean => this.#worker === worker;
     worker.on("message", (answer: WorkerAnswer) => {
@@ -130,7 +137,8 @@ export class SqliteLogStore implements LogStore {
       "exit",
       (code) => current() && this.#break(new Error(`raft log worker ended with code ${code}`)),
     );
-    this.#ask({ kind: "open", folder: this.#folder, recentMax: RECENT_ENTRIES }, (error, answer) => {
+    const { memory } = channel;
+    this.#ask({ kind: "open", folder: this.#folder, recentMax: RECENT_ENTRIES, memory }, (error, answer) => {
       if (error !== undefined || answer?.kind !== "opened") {
         void worker.terminate();
         return done(error ?? new Error("raft log worker: unexpected answer"), undefined as never);
@@ -147,11 +155,13 @@ export class SqliteLogStore implements LogStore {
         void worker.terminate();
         return done(decodeError as Error, undefined as never);
       }
+      this.#channel = channel;
       done(undefined, stored);
     });
   }
 
   write(batch: Persist, done: StoreCallback<void>): void {
+    if (this.#append(batch, done)) return;
     const ops = batch.ops.map(packOp);
     const transfer = ops.flatMap((op) =>
       op.kind === "append" ? [op.entries.bytes.buffer as ArrayBuffer] : [],
@@ -161,6 +171,31 @@ export class SqliteLogStore implements LogStore {
       (error) => done(error),
       transfer,
     );
+  }
+
+  /** Entries alone go by shared memory, when nothing else is under way and they fit. */
+  #append(batch: Persist, done: StoreCallback<void>): boolean {
+    const channel = this.#channel;
+    const op = batch.ops[0];
+    if (
+      channel === undefined ||
+      this.#broken !== undefined ||
+      this.#waiting.length > 0 ||
+      batch.ops.length !== 1 ||
+      op?.kind !== "append" ||
+      batch.hardState !== undefined ||
+      pack(op.entries, (n, bytes) => channel.room(n, bytes)) === undefined
+    )
+      return false;
+    const waiting = (error: Error | undefined): void => done(error);
+    this.#waiting.push(waiting);
+    channel.append(() => {
+      // A worker that ended has failed what waited for it.
+      if (this.#waiting[0] !== waiting) return;
+      this.#waiting.shift();
+      done(undefined);
+    });
+    return true;
   }
 
   read(from: number, through: number, bytesMax: number, done: StoreCallback<readonly LogEntry[]>): void {
