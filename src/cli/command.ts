@@ -41,6 +41,8 @@ export interface Command {
   readonly groups: readonly FlagGroup[];
   /** Some commands say a mistake in their flags once more behind the listing: what stands before it. */
   readonly flagErrors?: string;
+  /** The exit code after a mistake in the flags, where it is not 1. */
+  readonly flagExit?: number;
   /** Whether a value of the wrong form is told in the words of Go's strconv. */
   readonly goErrors?: true;
   /** SIGINT and SIGTERM abort `io.interrupt` instead of ending the process. */

@@ -51,7 +51,7 @@ async function runCommand(entry: CommandEntry, words: readonly string[], io: Io)
     case "error":
       io.err(`${parsed.text}\n${goListing(command.groups)}\n`);
       if (command.flagErrors !== undefined) io.err(`${command.flagErrors}${parsed.text}\n`);
-      return EXIT.error;
+      return command.flagExit ?? EXIT.error;
     case "parsed": {
       const call: Invocation = {
         io,
