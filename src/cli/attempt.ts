@@ -62,8 +62,19 @@ export function misused(call: Invocation, sentence: string): number {
   return EXIT.error;
 }
 
-/** `@file` is the file's content, `-` standard input, anything else itself. Throws CommandError. */
-export async function dataArgument(call: Invocation, text: string): Promise<Buffer> {
+/** The texts of a call without what it needs: the sentence, then the help. */
+export function lacking(call: Invocation, sentence: string): number {
+  call.complain(sentence);
+  call.complain(call.help());
+  return EXIT.error;
+}
+
+/** `@file` is the file's content, `-` standard input, anything else itself. Throws CommandError, its text behind `prefix`. */
+export async function dataArgument(
+  call: Invocation,
+  text: string,
+  prefix: string = "Error! ",
+): Promise<Buffer> {
   if (text === "-") return call.io.stdin();
   if (!text.startsWith("@")) return Buffer.from(text);
   const { readFile } = await import("node:fs/promises");
@@ -71,7 +82,7 @@ export async function dataArgument(call: Invocation, text: string): Promise<Buff
   try {
     return await readFile(path);
   } catch (error) {
-    throw new CommandError(`Error! Failed to read file: ${fileReason(path, error)}`);
+    throw new CommandError(`${prefix}Failed to read file: ${fileReason(path, error)}`);
   }
 }
 

@@ -14,6 +14,86 @@ export interface CommandEntry {
 }
 
 export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  acl: {
+    synopsis: "Manages access control",
+    group: "Manages tokens, policies, roles and the ways to log in.",
+  },
+  "acl auth-method": {
+    synopsis: "Manages auth methods",
+    group: "Manages auth methods: parties whose tokens are exchanged for ours.",
+  },
+  "acl auth-method create": {
+    synopsis: "Makes an auth method",
+    load: () => import("./acl-auth-method-create.ts"),
+  },
+  "acl auth-method delete": {
+    synopsis: "Removes an auth method",
+    load: () => import("./acl-auth-method-delete.ts"),
+  },
+  "acl auth-method list": { synopsis: "Lists auth methods", load: () => import("./acl-auth-method-list.ts") },
+  "acl auth-method read": {
+    synopsis: "Shows an auth method",
+    load: () => import("./acl-auth-method-read.ts"),
+  },
+  "acl auth-method update": {
+    synopsis: "Changes an auth method",
+    load: () => import("./acl-auth-method-update.ts"),
+  },
+  "acl binding-rule": {
+    synopsis: "Manages binding rules",
+    group: "Manages binding rules: what those get who log in.",
+  },
+  "acl binding-rule create": {
+    synopsis: "Makes a binding rule",
+    load: () => import("./acl-binding-rule-create.ts"),
+  },
+  "acl binding-rule delete": {
+    synopsis: "Removes a binding rule",
+    load: () => import("./acl-binding-rule-delete.ts"),
+  },
+  "acl binding-rule list": {
+    synopsis: "Lists binding rules",
+    load: () => import("./acl-binding-rule-list.ts"),
+  },
+  "acl binding-rule read": {
+    synopsis: "Shows a binding rule",
+    load: () => import("./acl-binding-rule-read.ts"),
+  },
+  "acl binding-rule update": {
+    synopsis: "Changes a binding rule",
+    load: () => import("./acl-binding-rule-update.ts"),
+  },
+  "acl bootstrap": {
+    synopsis: "Makes the first token of a cluster",
+    load: () => import("./acl-bootstrap.ts"),
+  },
+  "acl policy": { synopsis: "Manages policies", group: "Manages policies: sets of rules." },
+  "acl policy create": { synopsis: "Makes a policy", load: () => import("./acl-policy-create.ts") },
+  "acl policy delete": { synopsis: "Removes a policy", load: () => import("./acl-policy-delete.ts") },
+  "acl policy list": { synopsis: "Lists policies", load: () => import("./acl-policy-list.ts") },
+  "acl policy read": { synopsis: "Shows a policy", load: () => import("./acl-policy-read.ts") },
+  "acl policy update": { synopsis: "Changes a policy", load: () => import("./acl-policy-update.ts") },
+  "acl role": { synopsis: "Manages roles", group: "Manages roles: policies and identities under one name." },
+  "acl role create": { synopsis: "Makes a role", load: () => import("./acl-role-create.ts") },
+  "acl role delete": { synopsis: "Removes a role", load: () => import("./acl-role-delete.ts") },
+  "acl role list": { synopsis: "Lists roles", load: () => import("./acl-role-list.ts") },
+  "acl role read": { synopsis: "Shows a role", load: () => import("./acl-role-read.ts") },
+  "acl role update": { synopsis: "Changes a role", load: () => import("./acl-role-update.ts") },
+  "acl set-agent-token": {
+    synopsis: "Gives the agent a token",
+    load: () => import("./acl-set-agent-token.ts"),
+  },
+  "acl token": { synopsis: "Manages tokens", group: "Manages tokens." },
+  "acl token clone": { synopsis: "Makes a token like another", load: () => import("./acl-token-clone.ts") },
+  "acl token create": { synopsis: "Makes a token", load: () => import("./acl-token-create.ts") },
+  "acl token delete": { synopsis: "Removes a token", load: () => import("./acl-token-delete.ts") },
+  "acl token list": { synopsis: "Lists tokens", load: () => import("./acl-token-list.ts") },
+  "acl token read": { synopsis: "Shows a token", load: () => import("./acl-token-read.ts") },
+  "acl token update": { synopsis: "Changes a token", load: () => import("./acl-token-update.ts") },
+  "acl translate-rules": {
+    synopsis: "Shows old rules in their present form",
+    load: () => import("./acl-translate-rules.ts"),
+  },
   agent: { synopsis: "Runs an agent", load: () => import("./agent.ts") },
   catalog: { synopsis: "Looks into the catalog", group: "Reads what is registered in a datacenter." },
   "catalog datacenters": {
@@ -40,6 +120,23 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     synopsis: "Checks configuration files (0.6 form of validate)",
     load: () => import("./configtest.ts"),
   },
+  connect: { synopsis: "Manages the mesh", group: "Manages the mesh of services." },
+  "connect ca": {
+    synopsis: "Manages the certificate authority",
+    group: "Manages the mesh's certificate authority.",
+  },
+  "connect ca get-config": {
+    synopsis: "Shows the authority's configuration",
+    load: () => import("./connect-ca-get-config.ts"),
+  },
+  "connect ca set-config": {
+    synopsis: "Changes the authority's configuration",
+    load: () => import("./connect-ca-set-config.ts"),
+  },
+  "connect expose": {
+    synopsis: "Lets an ingress gateway serve a service",
+    load: () => import("./connect-expose.ts"),
+  },
   debug: { synopsis: "Records what an agent does, for later", load: () => import("./debug.ts") },
   event: { synopsis: "Fires a user event", load: () => import("./event.ts") },
   exec: { synopsis: "Runs a command on nodes of the cluster", load: () => import("./exec.ts") },
@@ -49,6 +146,22 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   },
   help: { synopsis: "Shows the help of a command", load: () => import("./help-command.ts") },
   info: { synopsis: "Shows facts about the running agent", load: () => import("./info.ts") },
+  intention: {
+    synopsis: "Manages who may connect to whom",
+    group: "Manages intentions: which service may connect to which.",
+  },
+  "intention check": {
+    synopsis: "Tells whether a connection is allowed",
+    load: () => import("./intention-check.ts"),
+  },
+  "intention create": { synopsis: "Makes intentions", load: () => import("./intention-create.ts") },
+  "intention delete": { synopsis: "Removes an intention", load: () => import("./intention-delete.ts") },
+  "intention get": { synopsis: "Shows an intention", load: () => import("./intention-get.ts") },
+  "intention list": { synopsis: "Lists intentions", load: () => import("./intention-list.ts") },
+  "intention match": {
+    synopsis: "Lists the intentions of a service",
+    load: () => import("./intention-match.ts"),
+  },
   join: { synopsis: "Tells the agent to join a cluster", load: () => import("./join.ts") },
   keygen: { synopsis: "Makes a gossip encryption key", load: () => import("./keygen.ts") },
   keyring: { synopsis: "Manages the gossip encryption keys", load: () => import("./keyring.ts") },
@@ -64,6 +177,8 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "kv put": { synopsis: "Writes a key", load: () => import("./kv-put.ts") },
   leave: { synopsis: "Lets the agent leave the cluster and end", load: () => import("./leave.ts") },
   lock: { synopsis: "Runs a command while holding a lock", load: () => import("./lock.ts") },
+  login: { synopsis: "Exchanges a bearer token for a token", load: () => import("./login.ts") },
+  logout: { synopsis: "Removes the token of a login", load: () => import("./logout.ts") },
   maint: { synopsis: "Switches maintenance of a node or a service", load: () => import("./maint.ts") },
   members: { synopsis: "Lists the members of the cluster", load: () => import("./members.ts") },
   monitor: { synopsis: "Shows the agent's log as it is written", load: () => import("./monitor.ts") },

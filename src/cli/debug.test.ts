@@ -3,16 +3,13 @@ import { test } from "node:test";
 import { cli } from "./testing.ts";
 
 const refusals: readonly (readonly [flags: readonly string[], text: string])[] = [
-  [["-duration=1s"], "Capture validation failed: duration must be longer than 10s"],
-  [["-interval=1s"], "Capture validation failed: interval must be longer than 5s"],
+  [["-duration=1s"], "==> Capture validation failed: duration must be longer than 10s"],
+  [["-interval=1s"], "==> Capture validation failed: interval must be longer than 5s"],
   [
     ["-duration=20s", "-interval=30s"],
-    "Capture validation failed: duration (20s) must be longer than interval (30s)",
+    "==> Capture validation failed: duration (20s) must be longer than interval (30s)",
   ],
-  [
-    ["-capture=x"],
-    "Capture validation failed: invalid target: x; use one of metrics, logs, pprof, host, agent, cluster",
-  ],
+  [["-capture=x"], "==> Capture validation failed: target not found: x"],
 ];
 for (const [flags, text] of refusals)
   test(`debug: ${flags.join(" ")}`, async () =>

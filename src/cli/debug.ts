@@ -95,22 +95,20 @@ function planOf({ flags }: Invocation): Plan {
   const intervalMs = flags.durationMs("interval");
   if (durationMs < DURATION_MS_MIN)
     throw new CommandError(
-      `Capture validation failed: duration must be longer than ${DURATION_MS_MIN / 1000}s`,
+      `==> Capture validation failed: duration must be longer than ${DURATION_MS_MIN / 1000}s`,
     );
   if (intervalMs < INTERVAL_MS_MIN)
     throw new CommandError(
-      `Capture validation failed: interval must be longer than ${INTERVAL_MS_MIN / 1000}s`,
+      `==> Capture validation failed: interval must be longer than ${INTERVAL_MS_MIN / 1000}s`,
     );
   if (durationMs < intervalMs)
     throw new CommandError(
-      `Capture validation failed: duration (${durationMs / 1000}s) must be longer than interval (${intervalMs / 1000}s)`,
+      `==> Capture validation failed: duration (${durationMs / 1000}s) must be longer than interval (${intervalMs / 1000}s)`,
     );
   const asked = flags.strings("capture").flatMap((c) => c.split(","));
   for (const c of asked)
     if (!TARGETS.some((t) => t === c))
-      throw new CommandError(
-        `Capture validation failed: invalid target: ${c}; use one of ${TARGETS.join(", ")}`,
-      );
+      throw new CommandError(`==> Capture validation failed: target not found: ${c}`);
   return {
     durationMs,
     intervalMs,
@@ -127,7 +125,7 @@ async function refuseExisting(output: string, archive: boolean): Promise<void> {
         () => false,
       )
     )
-      throw new CommandError(`Capture validation failed: output directory already exists: ${path}`);
+      throw new CommandError(`==> Capture validation failed: output directory already exists: ${path}`);
 }
 
 const json = (value: unknown): string => `${indentJson(stringifyJson(value))}\n`;

@@ -17,6 +17,8 @@ export interface Flag {
   readonly usage: string;
   /** Accepted, not shown. */
   readonly hidden?: true;
+  /** Mistakes are told with the reason that the parser of the value gives, as for the original's own kinds of flags. */
+  readonly reasons?: true;
 }
 
 export interface FlagGroup {
@@ -142,15 +144,17 @@ function valueError(flag: Flag, value: string, goErrors: boolean): string | unde
     case "int":
       if (!/^[-+]?\d+$/.test(value)) return invalid(parse("Atoi", "invalid syntax"));
       return Number.isSafeInteger(Number(value)) ? undefined : invalid(parse("Atoi", "value out of range"));
-    case "uint":
-      if (!/^\d+$/.test(value)) return invalid("parse error");
-      return BigInt(value) <= 0xffff_ffff_ffff_ffffn ? undefined : invalid("value out of range");
+    case "uint": {
+      const parsing = flag.reasons ? `strconv.ParseUint: parsing ${JSON.stringify(value)}: ` : "";
+      if (!/^\d+$/.test(value)) return invalid(flag.reasons ? `${parsing}invalid syntax` : "parse error");
+      return BigInt(value) <= 0xffff_ffff_ffff_ffffn ? undefined : invalid(`${parsing}value out of range`);
+    }
     case "duration":
       try {
         parseDuration(value);
         return undefined;
       } catch (e) {
-        if (e instanceof DurationError) return invalid("parse error");
+        if (e instanceof DurationError) return invalid(flag.reasons ? e.message : "parse error");
         throw e;
       }
     case "pairs":

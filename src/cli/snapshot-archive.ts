@@ -1,6 +1,7 @@
 /** Snapshot archives: a gzip tar of meta.json, state.bin and SHA256SUMS. Read and verified without keeping the state in memory. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { CommandError, fileReason } from "./attempt.ts";
 
@@ -13,12 +14,18 @@ export interface SnapshotMeta {
 }
 
 const TAR_BLOCK = 512;
+/** Bytes before a gzip file's data: what is shorter cannot be told from a file that is cut off. */
+const GZIP_HEADER = 10;
+const CUT_OFF = "failed to read snapshot file: failed reading snapshot: unexpected EOF";
 /** Bytes of meta.json and SHA256SUMS. */
 const SMALL_FILE_MAX = 1 << 20;
 
 /** Checks every sum. Throws an Error whose text says what is wrong with the file. */
 export async function verifySnapshot(path: string): Promise<SnapshotMeta> {
   try {
+    const { size } = await stat(path);
+    if (size < GZIP_HEADER)
+      throw new Error(`failed to decompress snapshot: ${size === 0 ? "EOF" : "unexpected EOF"}`);
     return await verify(path);
   } catch (error) {
     throw friendly(path, error);
@@ -95,7 +102,7 @@ function friendly(path: string, error: unknown): Error {
   const { code } = error as NodeJS.ErrnoException;
   if (code === "ENOENT" || code === "EACCES" || code === "EISDIR")
     return new CommandError(fileReason(path, error));
-  if (code === "Z_BUF_ERROR") return new Error("failed to read snapshot: unexpected EOF");
+  if (code === "Z_BUF_ERROR") return new Error(CUT_OFF);
   if (code?.startsWith("Z_")) return new Error("failed to decompress snapshot: gzip: invalid header");
   return error as Error;
 }
@@ -121,7 +128,7 @@ class ByteSource {
     while (this.#rest.byteLength < n)
       if (!(await this.#more())) {
         if (this.#rest.byteLength === 0) return undefined;
-        throw new Error("failed to read snapshot: unexpected EOF");
+        throw new Error(CUT_OFF);
       }
     const out = this.#rest.subarray(0, n);
     this.#rest = this.#rest.subarray(n);
@@ -131,8 +138,7 @@ class ByteSource {
   async *upTo(n: number): AsyncGenerator<Uint8Array, void, undefined> {
     let left = n;
     while (left > 0) {
-      if (this.#rest.byteLength === 0 && !(await this.#more()))
-        throw new Error("failed to read snapshot: unexpected EOF");
+      if (this.#rest.byteLength === 0 && !(await this.#more())) throw new Error(CUT_OFF);
       const chunk = this.#rest.subarray(0, left);
       this.#rest = this.#rest.subarray(chunk.byteLength);
       left -= chunk.byteLength;

@@ -102,11 +102,11 @@ async function once(call: Invocation, plan: WatchPlan, client: Client): Promise<
   return EXIT.ok;
 }
 
-/** Four blanks a level; numbers and strings stay as they are written. */
-export function indentJson(text: string): string {
+/** `unit` a level, four blanks if not said; numbers and strings stay as they are written. */
+export function indentJson(text: string, unit: string = "    "): string {
   let out = "";
   let depth = 0;
-  const line = (): string => `\n${"    ".repeat(depth)}`;
+  const line = (): string => `\n${unit.repeat(depth)}`;
   for (let i = 0; i < text.length; i++) {
     const c = text[i]!;
     if (c === '"') {

@@ -6,10 +6,12 @@
  *
  * Errors carry the texts of Consul's Go client (see errors.ts). Nothing is opened before the first request.
  */
+import { Acl } from "./acl.ts";
 import { type ClientOptions, resolveTarget } from "./address.ts";
 import { Agent } from "./agent.ts";
 import { Catalog } from "./catalog.ts";
 import { ConfigEntries } from "./config-entry.ts";
+import { Connect } from "./connect.ts";
 import { Coordinates } from "./coordinate.ts";
 import { Events } from "./event.ts";
 import { Health } from "./health.ts";
@@ -23,9 +25,11 @@ import { type Method, type RawReply, type RawRequest, type RawStream, Transport 
 import { Txn } from "./txn.ts";
 
 export class TribuneClient {
+  readonly acl: Acl;
   readonly agent: Agent;
   readonly catalog: Catalog;
   readonly config: ConfigEntries;
+  readonly connect: Connect;
   readonly coordinate: Coordinates;
   readonly event: Events;
   readonly health: Health;
@@ -42,9 +46,11 @@ export class TribuneClient {
   constructor(options: ClientOptions = {}) {
     this.#transport = new Transport(resolveTarget(options));
     const r = new Requester(this.#transport);
+    this.acl = new Acl(r);
     this.agent = new Agent(r);
     this.catalog = new Catalog(r);
     this.config = new ConfigEntries(r);
+    this.connect = new Connect(r);
     this.coordinate = new Coordinates(r);
     this.event = new Events(r);
     this.health = new Health(r);

@@ -89,7 +89,11 @@ export class Kv {
   /** The value's bytes, not decoded as JSON, or null. */
   async raw(key: string, options: WriteOptions = {}): Promise<Buffer | null> {
     const reply = await this.#r.transport.send("GET", kvPath(key), {
-      params: { dc: options.datacenter || undefined, raw: true, ...options.params },
+      params: {
+        dc: this.#r.withDatacenter(options).datacenter || undefined,
+        raw: true,
+        ...options.params,
+      },
       token: options.token,
       signal: options.signal,
     });

@@ -66,7 +66,7 @@ export class Operator {
   async autopilotHealth(options: RequestOptions = {}): Promise<AutopilotHealth> {
     const path = "/v1/operator/autopilot/health";
     const reply = await this.#r.transport.send("GET", path, {
-      params: writeParams(options),
+      params: writeParams(this.#r.withDatacenter(options)),
       token: options.token,
       signal: options.signal,
     });
@@ -113,7 +113,7 @@ export class Snapshots {
     options: RequestOptions & { readonly stale?: boolean | undefined } = {},
   ): Promise<QueryReply<IncomingMessage>> {
     const { headers, stream } = await this.#r.stream("GET", "/v1/snapshot", {
-      params: { stale: options.stale, ...writeParams(options) },
+      params: { stale: options.stale, ...writeParams(this.#r.withDatacenter(options)) },
       token: options.token,
       signal: options.signal,
     });

@@ -21,7 +21,8 @@ export class Requester {
     this.transport = transport;
   }
 
-  #withDatacenter<T extends RequestOptions>(o: T): T {
+  /** The client's own datacenter where the call names none. */
+  withDatacenter<T extends RequestOptions>(o: T): T {
     const { datacenter } = this.transport.target;
     return datacenter === "" || o.datacenter !== undefined ? o : { ...o, datacenter };
   }
@@ -32,7 +33,7 @@ export class Requester {
     options: QueryOptions = {},
     shape: { readonly missing?: () => T; readonly map?: (v: unknown) => T } = {},
   ): Promise<QueryReply<T>> {
-    const o = this.#withDatacenter(options);
+    const o = this.withDatacenter(options);
     const reply = await this.transport.send("GET", path, {
       params: queryParams(o),
       token: o.token,
@@ -48,7 +49,7 @@ export class Requester {
   /** A read's value alone, for endpoints without an index. */
   async get<T>(path: string, options: RequestOptions = {}): Promise<T> {
     const reply = await this.transport.send("GET", path, {
-      params: writeParams(this.#withDatacenter(options)),
+      params: writeParams(this.withDatacenter(options)),
       token: options.token,
       signal: options.signal,
     });
@@ -62,7 +63,7 @@ export class Requester {
 
   /** A write whose reply is empty or not looked at. */
   async send(method: Method, path: string, options: RequestOptions = {}, body?: Body): Promise<RawReply> {
-    const o = this.#withDatacenter(options);
+    const o = this.withDatacenter(options);
     return expectOk(
       await this.transport.send(method, path, {
         params: writeParams(o),

@@ -1,6 +1,6 @@
 /** /v1/session: what locks hang on. */
 import { stringifyJson } from "../wire/json.ts";
-import { pathEscape, type QueryOptions, type QueryReply, type WriteOptions } from "./query.ts";
+import { pathEscape, type QueryOptions, type QueryReply, type WriteOptions, writeParams } from "./query.ts";
 import { expectOk, jsonOf, type Requester } from "./requester.ts";
 import type { Session, SessionRegistration } from "./types.ts";
 
@@ -28,7 +28,7 @@ export class Sessions {
   async renew(id: string, options: WriteOptions = {}): Promise<Session | null> {
     const path = `/v1/session/renew/${pathEscape(id)}`;
     const reply = await this.#r.transport.send("PUT", path, {
-      params: { dc: options.datacenter || undefined, ...options.params },
+      params: writeParams(this.#r.withDatacenter(options)),
       token: options.token,
       signal: options.signal,
     });

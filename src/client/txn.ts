@@ -19,7 +19,11 @@ export class Txn {
       op.KV === undefined ? op : { KV: { ...op.KV, Value: base64(op.KV.Value) } },
     );
     const reply = await this.#r.transport.send("PUT", "/v1/txn", {
-      params: { stale: options.stale, consistent: options.consistent, ...writeParams(options) },
+      params: {
+        stale: options.stale,
+        consistent: options.consistent,
+        ...writeParams(this.#r.withDatacenter(options)),
+      },
       token: options.token,
       signal: options.signal,
       body: stringifyJson(body),

@@ -24,10 +24,10 @@ const RootsJson = struct("IndexedCARoots", {
   Roots: shownList(ptr(CARoot)),
 });
 
-const nameOf = (text: string): { readonly Namespace: string; readonly Name: string } => {
+const nameOf = (text: string, what: string): { readonly Namespace: string; readonly Name: string } => {
   const parts = text.split("/");
   if (parts.length > 2)
-    throw new Error(`name ${JSON.stringify(text)} is invalid: input can contain at most one '/'`);
+    throw new Error(`${what} ${JSON.stringify(text)} is invalid: input can contain at most one '/'`);
   return parts.length === 2
     ? { Namespace: parts[0]!, Name: parts[1]! }
     : { Namespace: "default", Name: text };
@@ -72,7 +72,7 @@ async function match(c: Call): Promise<Answer> {
   const out = await c.rpc("Intention.Match", {
     ...request,
     MinQueryIndex: 0,
-    Match: { Type: by, Entries: names.map(nameOf) },
+    Match: { Type: by, Entries: names.map((n) => nameOf(n, "name")) },
   });
   // One list for each name, in the order asked; nil lists stay nil.
   const shown = new Map(names.map((name, i) => [name, out.Matches?.[i] ?? null]));
@@ -84,8 +84,8 @@ async function check(c: Call): Promise<Answer> {
   c.noMetaOnError();
   for (const name of ["source", "destination"])
     if (!c.query.has(name)) throw new Error(`required query parameter '${name}' not set`);
-  const source = nameOf(c.query.get("source"));
-  const destination = nameOf(c.query.get("destination"));
+  const source = nameOf(c.query.get("source"), "source");
+  const destination = nameOf(c.query.get("destination"), "destination");
   const sourceType = c.query.get("source-type") || "consul";
   const out = await c.rpc("Intention.Check", {
     ...request,

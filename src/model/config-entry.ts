@@ -203,7 +203,7 @@ export type GatewayTLSConfig = Infer<typeof GatewayTLSConfig>;
 
 export const IngressService = struct("IngressService", {
   Name: str,
-  Hosts: field(list(str), { omitempty: true }),
+  Hosts: list(str),
   Meta: field(map(str), { omitempty: true }),
 });
 export type IngressService = Infer<typeof IngressService>;

@@ -1,0 +1,18 @@
+import { ACL_HTTP_FLAGS } from "./acl-find.ts";
+import { FORMAT_FLAG, format, META_FLAG, roleView, showRecords } from "./acl-view.ts";
+import { withClient } from "./attempt.ts";
+import type { Command } from "./command.ts";
+import { queryOf } from "./http-options.ts";
+
+export const command: Command = {
+  name: "acl role list",
+  usage: "[options]",
+  description: "Lists all roles.",
+  groups: [...ACL_HTTP_FLAGS, { title: "Command Options", flags: [FORMAT_FLAG, META_FLAG] }],
+  run: (call) =>
+    withClient(call, "Failed to retrieve the role list", async (client) => {
+      format(call);
+      const { value } = await client.acl.roles.list(queryOf(call));
+      return showRecords(call, roleView, value);
+    }),
+};
