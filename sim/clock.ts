@@ -68,19 +68,16 @@ export class SimClock implements Clock {
     this.#now = end;
   }
 
-  #less(a: Pending, b: Pending): boolean {
-    return a.at < b.at || (a.at === b.at && a.order < b.order);
-  }
-
   #push(p: Pending): void {
     const h = this.#heap;
     let i = h.push(p) - 1;
     while (i > 0) {
       const up = (i - 1) >> 1;
-      if (!this.#less(h[i]!, h[up]!)) break;
-      [h[i], h[up]] = [h[up]!, h[i]!];
+      if (!less(p, h[up]!)) break;
+      h[i] = h[up]!;
       i = up;
     }
+    h[i] = p;
   }
 
   #pop(): Pending | undefined {
@@ -88,21 +85,22 @@ export class SimClock implements Clock {
     const top = h[0];
     const last = h.pop();
     if (h.length > 0 && last !== undefined) {
-      h[0] = last;
-      for (let i = 0; ; ) {
-        const l = 2 * i + 1;
-        const r = l + 1;
-        let m = i;
-        if (l < h.length && this.#less(h[l]!, h[m]!)) m = l;
-        if (r < h.length && this.#less(h[r]!, h[m]!)) m = r;
-        if (m === i) break;
-        [h[i], h[m]] = [h[m]!, h[i]!];
-        i = m;
+      let i = 0;
+      for (;;) {
+        let child = 2 * i + 1;
+        if (child >= h.length) break;
+        if (child + 1 < h.length && less(h[child + 1]!, h[child]!)) child++;
+        if (!less(h[child]!, last)) break;
+        h[i] = h[child]!;
+        i = child;
       }
+      h[i] = last;
     }
     return top;
   }
 }
+
+const less = (a: Pending, b: Pending): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
 
 /** Lets every settled promise run its continuations. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

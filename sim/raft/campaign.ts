@@ -2,6 +2,9 @@
 import { Worker } from "node:worker_threads";
 import { runTask, type SeedOutcome, type SeedTask } from "./seed-task.ts";
 
+/** Runs make much garbage and keep little: a large nursery leaves less to copy. */
+const YOUNG_MB = 64;
+
 export interface Campaign {
   /** The next seed's run; undefined when there shall be no more. */
   readonly next: () => SeedTask | undefined;
@@ -22,6 +25,7 @@ export async function runCampaign(campaign: Campaign): Promise<void> {
     Array.from({ length: campaign.workers }, async () => {
       const worker = new Worker(new URL("./seed-worker.ts", import.meta.url), {
         execArgv: ["--disable-warning=ExperimentalWarning"],
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
       });
       try {
         for (let task = campaign.next(); task !== undefined && !ended; task = campaign.next())

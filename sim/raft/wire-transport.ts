@@ -2,7 +2,6 @@
  * Requests and answers between simulated servers: as bytes of the real codec over the simulated network, with the time-outs of
  * a connection, and snapshots as streams that break when their sender dies or the link is cut.
  */
-import type { Timer } from "../../src/ports/clock.ts";
 import {
   decodeRequest,
   decodeResponse,
@@ -31,6 +30,30 @@ const NOBODY: Sender = { id: "", address: "" };
 
 type Done = (error: Error | undefined, response: RaftResponse | undefined) => void;
 
+interface Waiting {
+  readonly until: number;
+  ended: boolean;
+  readonly done: Done;
+}
+
+/** First in, first out; what is out is let go from time to time. */
+class Queue<T> {
+  #items: T[] = [];
+  #from = 0;
+
+  get first(): T | undefined {
+    return this.#items[this.#from];
+  }
+  push(item: T): void {
+    this.#items.push(item);
+  }
+  shift(): void {
+    if (++this.#from < 4096) return;
+    this.#items = this.#items.slice(this.#from);
+    this.#from = 0;
+  }
+}
+
 const TIMED_OUT = new NoAnswerError("time-out", false);
 const HUNG_UP = new NoAnswerError("closed", true);
 
@@ -43,23 +66,40 @@ export function wireTransport(
   const { network, clock } = world;
   const senderOf = (s: SimServer): Sender => (world.oldPeers.has(s.name) ? NOBODY : s.self);
 
+  // All calls have the same time, so they run out in their order: one timer for the oldest, not one for each.
+  const waiting = new Queue<Waiting>();
+  let watching = false;
+  const watch = (ms: number): void => {
+    watching = true;
+    clock.timer(
+      ms,
+      guarded(() => {
+        for (let first = waiting.first; first !== undefined; first = waiting.first) {
+          if (!first.ended && first.until > clock.now()) return watch(first.until - clock.now());
+          waiting.shift();
+          if (first.ended) continue;
+          first.ended = true;
+          first.done(TIMED_OUT, undefined);
+        }
+        watching = false;
+      }),
+    );
+  };
+
   const exchange = (
     to: RaftServer,
     request: RaftRequest,
     body: AsyncIterable<Uint8Array> | undefined,
     done: Done,
   ): void => {
-    let timer: Timer | undefined;
+    const call: Waiting = { until: clock.now() + RPC_TIMEOUT_MS, ended: false, done };
     const end: Done = (error, response) => {
-      if (timer === undefined) return;
-      timer.cancel();
-      timer = undefined;
+      if (call.ended) return;
+      call.ended = true;
       done(error, response);
     };
-    timer = clock.timer(
-      RPC_TIMEOUT_MS,
-      guarded(() => end(TIMED_OUT, undefined)),
-    );
+    waiting.push(call);
+    if (!watching) watch(RPC_TIMEOUT_MS);
     const target = world.servers.find((s) => s.self.address === to.address);
     if (target === undefined) return;
     const bytes = world.wire ? encodeRequest(request, senderOf(sender)) : undefined;
@@ -81,7 +121,7 @@ export function wireTransport(
             target.name,
             sender.name,
             guarded(() => {
-              if (timer === undefined) return;
+              if (call.ended) return;
               let response: RaftResponse;
               try {
                 response = read(request.kind, reply, senderOf(target));
