@@ -15,6 +15,11 @@ test("answers, failures and the longest gap, which may be the first or the last"
     refused: 1,
     longestGapMs: 2000,
     longestGapAtMs: 100,
+    gaps: [
+      { ms: 2000, atMs: 100 },
+      { ms: 100, atMs: 0 },
+      { ms: 100, atMs: 2100 },
+    ],
     outageMs: 2000,
     latencyMedianMs: 15,
     latencyP99Ms: 15,

@@ -8,12 +8,16 @@ export interface AvailabilityFigures {
   /** Milliseconds between two successes, or between one and the start or end. */
   readonly longestGapMs: number;
   readonly longestGapAtMs: number;
+  /** The longest ones, longest first. */
+  readonly gaps: readonly { readonly ms: number; readonly atMs: number }[];
   /** Sum of the gaps longer than `OUTAGE_MS`. */
   readonly outageMs: number;
   readonly latencyMedianMs: number;
   readonly latencyP99Ms: number;
 }
 
+/** Gaps that are told one by one. */
+const GAPS_TOLD = 6;
 /** A time without a success that counts as an outage. */
 export const OUTAGE_MS = 1000;
 
@@ -22,8 +26,7 @@ export class Availability {
   #lastOkAt: number;
   #failed = 0;
   #refused = 0;
-  #longestGapMs = 0;
-  #longestGapAtMs = 0;
+  #gaps: { readonly ms: number; readonly atMs: number }[] = [];
   #outageMs = 0;
   readonly #latencies: number[] = [];
 
@@ -45,9 +48,9 @@ export class Availability {
   #gap(until: number): void {
     const gap = until - this.#lastOkAt;
     if (gap > OUTAGE_MS) this.#outageMs += gap;
-    if (gap <= this.#longestGapMs) return;
-    this.#longestGapMs = gap;
-    this.#longestGapAtMs = this.#lastOkAt - this.#startedAt;
+    if (gap <= 0 || (this.#gaps.length === GAPS_TOLD && gap <= this.#gaps.at(-1)!.ms)) return;
+    this.#gaps.push({ ms: gap, atMs: this.#lastOkAt - this.#startedAt });
+    this.#gaps = this.#gaps.sort((a, b) => b.ms - a.ms).slice(0, GAPS_TOLD);
   }
 
   /** The figures of a run that ended at `endedAt`; nothing may be recorded afterwards. */
@@ -58,8 +61,9 @@ export class Availability {
       ok: sorted.length,
       failed: this.#failed,
       refused: this.#refused,
-      longestGapMs: this.#longestGapMs,
-      longestGapAtMs: this.#longestGapAtMs,
+      longestGapMs: this.#gaps[0]?.ms ?? 0,
+      longestGapAtMs: this.#gaps[0]?.atMs ?? 0,
+      gaps: this.#gaps,
       outageMs: this.#outageMs,
       latencyMedianMs: quantile(sorted, 0.5),
       latencyP99Ms: quantile(sorted, 0.99),
@@ -72,8 +76,11 @@ export function quantile(sorted: ArrayLike<number>, q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
+export const gapsText = (f: AvailabilityFigures): string =>
+  `longest gaps ${f.gaps.map((g) => `${(g.ms / 1000).toFixed(1)} s at ${(g.atMs / 1000).toFixed(0)} s`).join(", ")}; ${(f.outageMs / 1000).toFixed(0)} s in gaps over ${OUTAGE_MS / 1000} s`;
+
 export function availabilityText(f: AvailabilityFigures): string {
   const total = f.ok + f.failed;
   const share = total === 0 ? 0 : (100 * f.ok) / total;
-  return `${f.ok} ok, ${f.failed} failed (${share.toFixed(2)} % ok), ${f.refused} refused by dead processes; longest gap ${(f.longestGapMs / 1000).toFixed(1)} s at ${(f.longestGapAtMs / 1000).toFixed(0)} s, ${(f.outageMs / 1000).toFixed(0)} s in gaps over ${OUTAGE_MS / 1000} s; latency median ${f.latencyMedianMs.toFixed(1)} ms, p99 ${f.latencyP99Ms.toFixed(0)} ms`;
+  return `${f.ok} ok, ${f.failed} failed (${share.toFixed(2)} % ok), ${f.refused} refused by dead processes; ${gapsText(f)}; latency median ${f.latencyMedianMs.toFixed(1)} ms, p99 ${f.latencyP99Ms.toFixed(0)} ms`;
 }

@@ -10,7 +10,7 @@ import { storm } from "./storm.ts";
 const USAGE = `usage: npm run chaos [-- options]                 five servers under random faults
        npm run chaos -- failover [--rounds 10]     kill -9 of the leader to the next accepted write
        npm run chaos -- rolling [--rounds 1]       restart of three servers under load
-options: --where-possible (no namespaces here: say so, exit 0)  --minutes 15  --seed N  --servers 5  --clients 12  --program ${Object.keys(PROGRAMS).join("|")}`;
+options: --where-possible (no namespaces here: say so, exit 0)  --keep-logs  --minutes 15  --seed N  --servers 5  --clients 12  --program ${Object.keys(PROGRAMS).join("|")}`;
 
 /** Root of a container may list namespaces and not make any. */
 function namespacesForbidden(): string | undefined {
@@ -35,6 +35,7 @@ async function main(): Promise<number> {
       clients: { type: "string", default: "12" },
       rounds: { type: "string" },
       program: { type: "string", default: "tribune" },
+      "keep-logs": { type: "boolean", default: false },
       "where-possible": { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -68,6 +69,7 @@ async function main(): Promise<number> {
         minutes: number("minutes", values.minutes),
         servers: number("servers", values.servers),
         clients: number("clients", values.clients),
+        keepLogs: values["keep-logs"],
       });
     case "failover":
       return failover(number("rounds", values.rounds ?? "10"));

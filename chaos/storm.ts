@@ -5,11 +5,12 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { seededRandom } from "../src/ports/random.ts";
-import { availabilityText } from "./availability.ts";
+import { availabilityText, gapsText } from "./availability.ts";
 import { Clients } from "./clients.ts";
 import { type ChaosNode, Cluster, type ProgramName } from "./cluster.ts";
 import { finalProblems } from "./final-state.ts";
 import { drawStep, type Fault, faultText } from "./nemesis.ts";
+import { Probes } from "./probes.ts";
 
 export interface StormOptions {
   readonly program: ProgramName;
@@ -17,6 +18,8 @@ export interface StormOptions {
   readonly seed: number;
   readonly servers: number;
   readonly clients: number;
+  /** Also when nothing was violated. */
+  readonly keepLogs: boolean;
 }
 
 const SMALL_DISK_MB = 192;
@@ -196,12 +199,15 @@ export async function storm(options: StormOptions): Promise<number> {
       restMs: 40,
     });
     clients.start();
+    const probes = new Probes(cluster.nodes);
     const progress = setInterval(() => console.log(`  ... ${run!.faultLog.split("\n").at(-1)}`), 60_000);
     await run.run();
     const calmAt = performance.now();
     await run.calm().catch((error: Error) => problems.push(`NOT CONVERGED: ${error.message}`));
     const convergedMs = performance.now() - calmAt;
     clearInterval(progress);
+    probes.stop();
+    const probed = probes.availability.finish(performance.now());
     await clients.stop();
     const endedAt = performance.now();
     for (const node of cluster.nodes) {
@@ -218,6 +224,7 @@ export async function storm(options: StormOptions): Promise<number> {
     console.log(`faults: ${faults}; ${run.leaderChanges} changes of leader seen`);
     console.log(`writes: ${availabilityText(clients.writes.finish(endedAt))}`);
     console.log(`reads:  ${availabilityText(clients.reads.finish(endedAt))}`);
+    console.log(`some agent takes writes: ${gapsText(probed)}`);
     for (const [text, n] of [...clients.failures].sort((a, b) => b[1] - a[1]).slice(0, 12))
       console.log(`  ${String(n).padStart(6)} x ${text.slice(0, 160)}`);
     console.log(`converged ${(convergedMs / 1000).toFixed(1)} s after the last fault`);
@@ -233,7 +240,7 @@ export async function storm(options: StormOptions): Promise<number> {
     problems.push(`FAILED: ${(error as Error).stack}`);
   } finally {
     run?.finish();
-    await cluster.destroy({ keep: problems.length > 0 });
+    await cluster.destroy({ keep: problems.length > 0 || options.keepLogs });
   }
   if (problems.length === 0) {
     console.log("no violation");
