@@ -2,13 +2,70 @@
  * Completion in the shell: bash, zsh and fish call the program with the line typed so far in COMP_LINE and take what it prints.
  * `-autocomplete-install` and `-autocomplete-uninstall` write and remove the one line that tells the shell so, as the original's.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
-import { EXIT, type Io } from "./command.ts";
+import { isSea } from "node:sea";
+import { type Command, EXIT, type Io } from "./command.ts";
 import { COMMANDS, find } from "./commands.ts";
+import type { Flag } from "./flags.ts";
 
-/** Words that may stand where the cursor is. `point`: the cursor's offset; NaN: the end. */
-export async function complete(line: string, point: number): Promise<readonly string[]> {
+/** Commands whose arguments are files. */
+const FILE_ARGUMENTS: ReadonlySet<string> = new Set([
+  "config write",
+  "intention create",
+  "services deregister",
+  "services register",
+  "snapshot inspect",
+  "snapshot restore",
+  "snapshot save",
+  "validate",
+]);
+/** Flags whose values are files or folders, by the end of their names; more of them by command. */
+const FILE_FLAG = /(^|-)(cert|dir|file|path)$|^(client-key|output)$/;
+const FILE_FLAGS: Readonly<Record<string, readonly string[]>> = { "tls cert create": ["ca", "key"] };
+const LOG_LEVELS = ["debug", "err", "info", "trace", "warn"];
+/** Values of flags, by name or by command and name. */
+const VALUES: Readonly<Record<string, readonly string[]>> = {
+  "bind-type": ["node", "role", "service"],
+  capture: ["agent", "cluster", "host", "logs", "metrics", "pprof"],
+  "config-format": ["hcl", "json"],
+  format: ["json", "pretty"],
+  kind: [
+    "ingress-gateway",
+    "proxy-defaults",
+    "service-defaults",
+    "service-intentions",
+    "service-resolver",
+    "service-router",
+    "service-splitter",
+    "terminating-gateway",
+  ],
+  "log-level": LOG_LEVELS,
+  "members status": ["alive", "failed", "leaving", "left", "none"],
+  passingonly: ["false", "true"],
+  state: ["any", "critical", "passing", "warning"],
+  "token-locality": ["global", "local"],
+  "watch type": ["checks", "event", "key", "keyprefix", "nodes", "service", "services"],
+};
+
+/**
+ * Words that may stand where the cursor is. `point`: the cursor's offset; NaN: the end. `splitsAtEquals`: the shell takes what
+ * stands behind "=" for a word of its own, as bash does.
+ */
+export async function complete(
+  line: string,
+  point: number,
+  splitsAtEquals: boolean = false,
+): Promise<readonly string[]> {
   const typed = Number.isInteger(point) ? line.slice(0, point) : line;
   const words = typed.split(/\s+/).slice(1);
   const last = words.pop() ?? "";
@@ -16,11 +73,8 @@ export async function complete(line: string, point: number): Promise<readonly st
   const start = (candidates: Iterable<string>): readonly string[] =>
     [...candidates].filter((c) => c.startsWith(last)).sort();
   if (found?.entry.load !== undefined) {
-    if (!last.startsWith("-")) return [];
     const { command } = await found.entry.load();
-    const names = command.groups.flatMap((g) => g.flags).filter((f) => !f.hidden);
-    const dashes = last.startsWith("--") ? "--" : "-";
-    return start(names.map((f) => `${dashes}${f.name}`));
+    return completeCall(command, found.name, found.rest, last, splitsAtEquals);
   }
   const group = words.join(" ");
   if (group !== "" && found?.name !== group) return [];
@@ -34,6 +88,75 @@ export async function complete(line: string, point: number): Promise<readonly st
   );
 }
 
+/** `before`: the words between the command's name and the word at the cursor. */
+function completeCall(
+  command: Command,
+  name: string,
+  before: readonly string[],
+  last: string,
+  splitsAtEquals: boolean,
+): readonly string[] {
+  const flags = command.groups.flatMap((g) => g.flags);
+  const flagOf = (word: string): Flag | undefined => flags.find((f) => f.name === word.replace(/^--?/, ""));
+  let pending: Flag | undefined;
+  let argumentsBegun = false;
+  for (const word of before) {
+    if (pending !== undefined) pending = undefined;
+    else if (argumentsBegun || !word.startsWith("-") || word === "-") argumentsBegun = true;
+    else {
+      const flag = flagOf(word);
+      if (flag !== undefined && flag.kind !== "bool") pending = flag;
+    }
+  }
+  if (pending !== undefined) return flagValues(name, pending, last);
+  if (!argumentsBegun && last.startsWith("-")) {
+    const equals = last.indexOf("=");
+    if (equals !== -1) {
+      const flag = flagOf(last.slice(0, equals));
+      if (flag === undefined) return [];
+      const front = splitsAtEquals ? "" : last.slice(0, equals + 1);
+      return flagValues(name, flag, last.slice(equals + 1)).map((v) => front + v);
+    }
+    const dashes = last.startsWith("--") ? "--" : "-";
+    return flags
+      .filter((f) => !f.hidden)
+      .map((f) => `${dashes}${f.name}`)
+      .filter((f) => f.startsWith(last))
+      .sort();
+  }
+  if (FILE_ARGUMENTS.has(name)) return files(last);
+  return last.startsWith("@") ? files(last.slice(1)).map((f) => `@${f}`) : [];
+}
+
+function flagValues(command: string, flag: Flag, begun: string): readonly string[] {
+  if (FILE_FLAG.test(flag.name) || FILE_FLAGS[command]?.includes(flag.name)) return files(begun);
+  if (begun.startsWith("@")) return files(begun.slice(1)).map((f) => `@${f}`);
+  const values =
+    VALUES[`${command} ${flag.name}`] ?? VALUES[flag.name] ?? (flag.kind === "bool" ? ["false", "true"] : []);
+  return values.filter((v) => v.startsWith(begun));
+}
+
+/** Files and folders that begin so; what a lone folder holds, so that the shell does not end the word behind it. */
+function files(begun: string): readonly string[] {
+  const folder = begun.slice(0, begun.lastIndexOf("/") + 1);
+  const name = begun.slice(folder.length);
+  try {
+    const found = readdirSync(folder === "" ? "." : folder, { withFileTypes: true })
+      .filter((e) => e.name.startsWith(name) && (name.startsWith(".") || !e.name.startsWith(".")))
+      .map((e) => ({
+        path: `${folder}${e.name}`,
+        folder: statSync(join(folder, e.name), { throwIfNoEntry: false })?.isDirectory() ?? false,
+      }))
+      .map((e) => (e.folder ? `${e.path}/` : e.path))
+      .sort();
+    const [only] = found;
+    if (found.length !== 1 || only === undefined || !only.endsWith("/") || only === begun) return found;
+    return [only, ...files(only).filter((f) => f !== only)];
+  } catch {
+    return [];
+  }
+}
+
 interface ShellFile {
   readonly path: string;
   readonly text: string;
@@ -42,7 +165,8 @@ interface ShellFile {
 }
 
 function shellFiles(home: string, program: string, executable: string): readonly ShellFile[] {
-  const bash = `complete -C ${executable} ${program}`;
+  // Several words (Node and a file) are one argument of -C.
+  const bash = `complete -C ${/[^\w./-]/.test(executable) ? `'${executable}'` : executable} ${program}`;
   const files: ShellFile[] = [];
   for (const name of [".bashrc", ".bash_profile", ".bash_login", ".profile"])
     if (existsSync(join(home, name))) {
@@ -65,9 +189,17 @@ function shellFiles(home: string, program: string, executable: string): readonly
   return files;
 }
 
+/** How the shell calls this program: by its executable, or as Node with the file that was started. */
+function ownCommand(): string {
+  const script = process.argv[1];
+  if (isSea() || script === undefined) return process.execPath;
+  const path = realpathSync(script);
+  return (statSync(path).mode & 0o111) === 0 ? `${process.execPath} ${path}` : path;
+}
+
 export function installCompletion(io: Io, install: boolean): number {
   const home = io.env["HOME"] ?? "";
-  const files = home === "" ? [] : shellFiles(home, io.program, process.execPath);
+  const files = home === "" ? [] : shellFiles(home, io.program, ownCommand());
   if (files.length === 0) {
     io.err(
       `Error executing CLI: Did not find any shells to install in ${home || "$HOME"} (looked for .bashrc, .zshrc, .config/fish)\n`,

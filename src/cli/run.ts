@@ -8,7 +8,12 @@ import { flagSections, nameList, wrap } from "./help.ts";
 export async function runCli(words: readonly string[], io: Io): Promise<number> {
   if (io.env["COMP_LINE"] !== undefined) {
     const { complete } = await import("./completion.ts");
-    for (const candidate of await complete(io.env["COMP_LINE"], Number(io.env["COMP_POINT"])))
+    for (const candidate of await complete(
+      io.env["COMP_LINE"],
+      Number(io.env["COMP_POINT"]),
+      // Only bash says what kind of completion it wants.
+      io.env["COMP_TYPE"] !== undefined,
+    ))
       io.out(`${candidate}\n`);
     return EXIT.ok;
   }
