@@ -11,6 +11,9 @@ import { YamuxError, type YamuxEvent, YamuxSession } from "./yamux.ts";
 /** Data bytes taken from the session in one go; more would only wait in the connection's own queue. */
 const OUTPUT_BYTES = 262_144;
 
+/** Frames of up to so many bytes in all are joined into one buffer. */
+const JOINED_BYTES_MAX = 16_384;
+
 /** A stream that one `write` leaves with more than this unsent asks its writer to wait. */
 const STREAM_UNSENT_BYTES_MAX = 65_536;
 
@@ -150,26 +153,30 @@ export class YamuxConnection {
     this.#dispatch();
   }
 
-  /** Something may have to be sent: done once for all that happens in this turn. */
+  /**
+   * Something may have to be sent: done once for all that happens in this turn of the event loop, so that calls made for many
+   * clients share a write.
+   */
   wake(): void {
     if (this.#pumpQueued || this.#over) return;
     this.#pumpQueued = true;
-    queueMicrotask(() => {
-      this.#pumpQueued = false;
-      this.#pump();
-      this.#dispatch();
-    });
+    setImmediate(this.#onWake);
   }
+
+  readonly #onWake = (): void => {
+    this.#pumpQueued = false;
+    this.#pump();
+    this.#dispatch();
+  };
 
   #pump(): void {
     if (this.#over) return;
     if (this.#full || !this.#session.hasOutput) return;
     const connection = this.#connection;
     connection.cork();
-    while (!this.#full && this.#session.hasOutput) {
-      const frames = this.#session.takeOutput(OUTPUT_BYTES);
-      for (const f of frames) if (!connection.write(f)) this.#full = true;
-    }
+    while (!this.#full && this.#session.hasOutput)
+      for (const f of joined(this.#session.takeOutput(OUTPUT_BYTES)))
+        if (!connection.write(f)) this.#full = true;
     connection.uncork();
     // A corked stream answers false early; what counts is whether bytes stayed behind.
     if (this.#full && !connection.writableNeedDrain) this.#full = false;
@@ -265,6 +272,14 @@ export class YamuxConnection {
       if (!this.#over) this.#arm();
     });
   }
+}
+
+/** Small frames as one buffer: copying them costs less than handing the kernel a list. */
+function joined(frames: Buffer[]): Buffer[] {
+  if (frames.length < 2) return frames;
+  let bytes = 0;
+  for (const f of frames) bytes += f.length;
+  return bytes <= JOINED_BYTES_MAX ? [Buffer.concat(frames, bytes)] : frames;
 }
 
 /** After GO_AWAY the connection may take this long to close by itself. */
