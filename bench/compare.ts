@@ -177,7 +177,7 @@ function partsOf(wanted: CompareOptions["wanted"], pairs: number, quick: boolean
       overhead: 12,
       once: 90,
     }),
-    sim: part("simulated gossip", wanted(SIM), { overhead: 0, once: quick ? 8 : 240 }),
+    sim: part("simulated gossip", wanted(SIM), { overhead: 0, once: quick ? 8 : 150 }),
     syncs: part("durability under strace", true, { overhead: 0, once: 10 }),
   };
 }

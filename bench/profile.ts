@@ -12,8 +12,6 @@ import type { Row, Scale } from "./row.ts";
 const TOP = 25;
 /** A profile of a short load shows the compiler more than the program. */
 const SECONDS = 5;
-/** As scripts/build.ts starts the executable. */
-const HEAP_FLAGS = ["--heap-growing-percent=40", "--max-semi-space-size=4"];
 const root = resolve(import.meta.dirname, "..");
 
 /** Tribune from source, each agent with a profile of each of its threads in its folder. */
@@ -22,7 +20,6 @@ const PROFILED: Program = {
   path: process.execPath,
   before: (folder) => [
     "--disable-warning=ExperimentalWarning",
-    ...HEAP_FLAGS,
     "--cpu-prof",
     `--cpu-prof-dir=${join(folder, "profile")}`,
     join(root, "src/main.ts"),
