@@ -31,6 +31,8 @@ export class Checker {
   readonly #applied: (AppliedEntry | undefined)[] = [];
   /** Checksums of states as bytes, by index of the last command in them. */
   readonly #snapshots = new Map<number, { readonly sum: number; readonly by: string }>();
+  /** Checksum of what an operator restores. */
+  #userRestore: number | undefined;
   /** The first broken promise: also one that somebody's catch has swallowed ends the run. */
   violation: Violation | undefined;
   elections = 0;
@@ -101,12 +103,27 @@ export class Checker {
       );
   }
 
-  /** A server restored bytes of a snapshot up to `through`. Returns the last command in them, and the digest up to it. */
+  /** An operator is about to restore bytes with this checksum. */
+  onUserRestore(sum: number): void {
+    this.#userRestore = sum;
+  }
+
+  /**
+   * A server restored bytes of a snapshot up to `through`, of an entry of `term`. Returns the last command in them, and the digest up
+   * to it. A user's restore stands for a command at its index, which the first server to hold it, the leader, makes known.
+   */
   onRestore(
     server: string,
     through: number,
+    term: number,
     sum: number,
   ): { readonly index: number; readonly digest: number } {
+    if (this.#userRestore === sum && this.#applied[through] === undefined && through > this.appliedMax) {
+      this.#userRestore = undefined;
+      this.#applied[through] = { term, sum, digest: sum, by: server, inTerm: term };
+      this.#snapshots.set(through, { sum, by: server });
+      this.appliedMax = through;
+    }
     let index = through;
     while (index > 0 && this.#applied[index] === undefined) index--;
     if (this.#snapshots.get(index)?.sum !== sum)

@@ -10,6 +10,7 @@ import { Clients } from "./clients.ts";
 import { Nemesis } from "./nemesis.ts";
 import { SimNetwork } from "./network.ts";
 import { SimServer, type World } from "./server.ts";
+import { restoreEarlierState } from "./user-restore.ts";
 import { Violation } from "./violation.ts";
 
 export interface RunOptions {
@@ -52,6 +53,8 @@ const SPARES_MAX = 2;
 const MULTIPLIERS = [1, 1, 1, 2, 5] as const;
 /** One in so many worlds has clocks beyond any bound. */
 const WILD_CLOCKS_IN = 5;
+/** In one of so many worlds an operator restores an archive at the end. */
+const USER_RESTORE_IN = 3;
 /** Peace in which the cluster must come together, at `raft_multiplier` 1. */
 const CONVERGENCE_MS = 60_000;
 
@@ -177,11 +180,19 @@ async function converge(
     members = servers.filter((x) => s.configurations.latest.servers.some((m) => m.id === x.self.id));
     return members.every((m) => m.driver?.appliedIndex === s.log.last && m.fsm.digest === leader.fsm.digest);
   };
-  await until(clock.now() + peaceMs, equal);
-  if (!equal())
-    throw new Violation(
-      `convergence: members do not hold the same state after ${peaceMs} ms of peace: ${describe(servers)}`,
-    );
+  const mustBeEqual = async (): Promise<void> => {
+    await until(clock.now() + peaceMs, equal);
+    if (!equal())
+      throw new Violation(
+        `convergence: members do not hold the same state after ${peaceMs} ms of peace: ${describe(servers)}`,
+      );
+  };
+  await mustBeEqual();
+  if (world.random.int(USER_RESTORE_IN) === 0) {
+    const leader = servers.find((s) => s.driver?.core?.state.role === "leader")!;
+    await restoreEarlierState(world, leader, members, until);
+    await mustBeEqual();
+  }
   if (new Set(members.map((m) => m.fsm.stateSum())).size > 1)
     checker.fail(`convergence: the members' states have different bytes: ${describe(servers)}`);
 }

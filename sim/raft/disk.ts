@@ -352,6 +352,10 @@ export class SnapshotStream implements AsyncIterable<Uint8Array> {
     return this.#stored.meta.index;
   }
 
+  get term(): number {
+    return this.#stored.meta.term;
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
     const { meta, bytes } = this.#stored;
     const step = Math.max(64, Math.ceil(bytes.length / CHUNKS));

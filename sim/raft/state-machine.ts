@@ -104,7 +104,7 @@ export class SimFsm implements Fsm {
     const written = this.stateSum();
     if (written !== read)
       this.#checker.fail(`state stream: ${this.#server} restored other bytes than it would write now`);
-    const { index, digest } = this.#checker.onRestore(this.#server, stream.index, read);
+    const { index, digest } = this.#checker.onRestore(this.#server, stream.index, stream.term, read);
     this.#index = index;
     this.#digest = digest;
   }
