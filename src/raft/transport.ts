@@ -100,7 +100,7 @@ class LaneConnection {
     if (socket !== this.#socket) return;
     this.#received.push(chunk);
     try {
-      for (;;) {
+      while (this.#received.length > 0) {
         const view = this.#received.peek();
         const middle = valueEnd(view, 0);
         const end = middle === undefined ? undefined : valueEnd(view, middle);
