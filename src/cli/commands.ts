@@ -195,6 +195,10 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     synopsis: "Changes autopilot's configuration",
     load: () => import("./operator-autopilot-set-config.ts"),
   },
+  "operator autopilot state": {
+    synopsis: "Shows what autopilot thinks of the servers",
+    load: () => import("./operator-autopilot-state.ts"),
+  },
   "operator raft": {
     synopsis: "Looks at and mends the set of servers",
     group: "Looks at and mends the set of raft servers.",
@@ -210,6 +214,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   "operator raft transfer-leader": {
     synopsis: "Hands the leadership to another server",
     load: () => import("./operator-raft-transfer-leader.ts"),
+  },
+  "operator usage": { synopsis: "Counts what is registered", group: "Counts what is registered." },
+  "operator usage instances": {
+    synopsis: "Counts nodes, services and their instances",
+    load: () => import("./operator-usage-instances.ts"),
   },
   reload: { synopsis: "Lets the agent read its configuration again", load: () => import("./reload.ts") },
   rtt: { synopsis: "Estimates the round trip time between nodes", load: () => import("./rtt.ts") },

@@ -5,7 +5,7 @@ import { ClientError } from "../client/errors.ts";
 import { CommandError, fileReason, withClient } from "./attempt.ts";
 import { pairs } from "./catalog-nodes.ts";
 import { type Command, EXIT, type Invocation } from "./command.ts";
-import { findIntention, INTENTION_HTTP_FLAGS, intentionText, serviceName } from "./intention-find.ts";
+import { checkedServiceName, findIntention, INTENTION_HTTP_FLAGS, intentionText } from "./intention-find.ts";
 
 export const command: Command = {
   name: "intention create",
@@ -45,7 +45,8 @@ function ofArguments({ args, flags }: Invocation): readonly Intention[] {
   const [from, to] = args;
   if (from === undefined || to === undefined || args.length > 2)
     throw new CommandError("Error: Must specify two arguments: source and destination");
-  const [source, destination] = [serviceName(from), serviceName(to)];
+  const source = checkedServiceName(from, "source");
+  const destination = checkedServiceName(to, "destination");
   const meta = pairs(flags.strings("meta"));
   return [
     {

@@ -12,13 +12,20 @@ interface ServiceName {
   readonly name: string;
 }
 
-/** "web" or "namespace/web". Throws CommandError. */
+/** "web" or "namespace/web". */
 export function serviceName(text: string): ServiceName {
-  const parts = text.split("/");
-  if (parts.length > 2) throw new CommandError("input can contain at most one '/'");
-  return parts.length === 2
-    ? { namespace: parts[0]!, name: parts[1]! }
-    : { namespace: "default", name: text };
+  const slash = text.indexOf("/");
+  return slash === -1
+    ? { namespace: "default", name: text }
+    : { namespace: text.slice(0, slash), name: text.slice(slash + 1) };
+}
+
+/** Throws CommandError for a name that no service can have. */
+export function checkedServiceName(text: string, what: "source" | "destination"): ServiceName {
+  const name = serviceName(text);
+  if (name.name.includes("/"))
+    throw new CommandError(`Error: Invalid intention ${what}: target can contain at most one '/'`);
+  return name;
 }
 
 const shownName = (namespace: string | undefined, name: string): string =>

@@ -2,10 +2,24 @@
 import type { IncomingMessage } from "node:http";
 import { stringifyJson } from "../wire/json.ts";
 import { UnexpectedResponseError } from "./errors.ts";
-import { type QueryReply, queryReply, type RequestOptions, type WriteOptions, writeParams } from "./query.ts";
+import {
+  type QueryOptions,
+  type QueryReply,
+  queryReply,
+  type RequestOptions,
+  type WriteOptions,
+  writeParams,
+} from "./query.ts";
 import { jsonOf, type Requester } from "./requester.ts";
 import type { Body, Method } from "./transport.ts";
-import type { AutopilotConfiguration, AutopilotHealth, KeyringReply, RaftConfiguration } from "./types.ts";
+import type {
+  AutopilotConfiguration,
+  AutopilotHealth,
+  AutopilotState,
+  KeyringReply,
+  RaftConfiguration,
+  ServiceUsage,
+} from "./types.ts";
 
 export interface KeyringOptions extends RequestOptions {
   /** 0 to 5 members that repeat each answer. */
@@ -74,6 +88,21 @@ export class Operator {
     if (reply.statusCode !== 200 && reply.statusCode !== 429)
       throw new UnexpectedResponseError(reply.statusCode, reply.body.toString("utf8"));
     return jsonOf(reply, path) as AutopilotHealth;
+  }
+
+  /** As in Consul 1.9 and later. */
+  autopilotState(options: RequestOptions = {}): Promise<AutopilotState> {
+    return this.#r.get("/v1/operator/autopilot/state", options);
+  }
+  /** Nodes, services and instances by datacenter. As in Consul 1.14 and later. */
+  async usage(
+    options: QueryOptions & { readonly global?: boolean | undefined } = {},
+  ): Promise<QueryReply<Readonly<Record<string, ServiceUsage>>>> {
+    return this.#r.read(
+      "/v1/operator/usage",
+      { ...options, params: { global: options.global, ...options.params } },
+      { map: (v) => (v as { readonly Usage: Readonly<Record<string, ServiceUsage>> }).Usage },
+    );
   }
 
   keyringList(

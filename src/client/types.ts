@@ -437,6 +437,44 @@ export interface AutopilotHealth {
   }[];
 }
 
+export interface AutopilotState {
+  readonly Healthy: boolean;
+  readonly FailureTolerance: number;
+  /** The leader's ID; empty when there is none. */
+  readonly Leader: string;
+  /** IDs. */
+  readonly Voters: readonly string[] | null;
+  /** By ID. */
+  readonly Servers: Readonly<
+    Record<
+      string,
+      {
+        readonly ID: string;
+        readonly Name: string;
+        readonly Address: string;
+        readonly NodeStatus: string;
+        readonly Version: string;
+        readonly LastContact: string;
+        readonly LastTerm: number;
+        readonly LastIndex: number;
+        readonly Healthy: boolean;
+        readonly StableSince: string;
+        /** "leader", "voter", "non-voter". */
+        readonly Status: string;
+        readonly NodeType: string;
+      }
+    >
+  > | null;
+}
+
+export interface ServiceUsage {
+  readonly Nodes: number;
+  readonly Services: number;
+  readonly ServiceInstances: number;
+  readonly ConnectServiceInstances: Readonly<Record<string, number>>;
+  readonly BillableServiceInstances: number;
+}
+
 export interface KeyringReply {
   readonly WAN: boolean;
   readonly Datacenter: string;

@@ -12,6 +12,7 @@ import { eventRoutes } from "./event.ts";
 import { healthRoutes } from "./health.ts";
 import { kvRoutes } from "./kv.ts";
 import { operatorRoutes } from "./operator.ts";
+import { operatorUsageRoutes } from "./operator-usage.ts";
 import { preparedQueryRoutes } from "./prepared-query.ts";
 import type { Route } from "./routes.ts";
 import { sessionRoutes } from "./session.ts";
@@ -33,6 +34,7 @@ const families: readonly Route[] = [
   ...healthRoutes,
   ...kvRoutes,
   ...operatorRoutes,
+  ...operatorUsageRoutes,
   ...preparedQueryRoutes,
   ...sessionRoutes,
   ...snapshotRoutes,
