@@ -29,7 +29,7 @@ export async function retryJoin(
           cluster: pool,
           // Its other settings may be secrets.
           address: `provider=${providerOf(address)}`,
-          error: `discover: unknown provider ${providerOf(address)}: no cloud is asked here; name servers by address, or by a DNS name that stands for all of them`,
+          error: `discover: unknown provider ${providerOf(address)}: no cloud is asked here, nor mDNS; give IP addresses, DNS names (all their addresses are tried) or go-sockaddr templates`,
         });
     let cause = "no address to join";
     try {

@@ -146,7 +146,8 @@ function order(key: string, host: HostNetwork): (a: InterfaceAddress, b: Interfa
     case "private":
       return by((a) => (inRfc("6890", a.address) === true ? 0 : 1));
     case "size":
-      return by((a) => networkSize(a));
+      // The large ones first (observed).
+      return by((a) => -networkSize(a));
     case "type":
       return by((a) => (isV6(a) ? 1 : 0));
     default:

@@ -53,6 +53,20 @@ const cases: readonly (readonly [template: string, value: string])[] = [
   ["{{ range GetPrivateInterfaces }}{{ .address }} {{ end }}", "10.0.0.5 172.17.0.1 "],
   ['{{ if eq (GetPrivateIP) "10.0.0.5" }}a{{ else }}b{{ end }}', "a"],
   ["a {{- /* gone */ -}} b", "ab"],
+  [
+    '{{ GetAllInterfaces | include "rfc" "6890" | include "type" "IPv4" | sort "+type,+size,-address" | join "address" " " }}',
+    "127.0.0.1 172.17.0.1 10.0.0.5",
+  ],
+  [
+    '{{ with $x := GetAllInterfaces | include "name" "eth" | include "type" "ipv4" }}{{ range $x }}{{ attr "address" . }} {{ end }}{{ end }}',
+    "10.0.0.5 203.0.114.9 ",
+  ],
+  [
+    "{{ $a := GetPrivateIP }}{{ $a }}:{{ range $i := GetDefaultInterfaces }}{{ $i.type }}{{ end }}",
+    "10.0.0.5:IPv4IPv6",
+  ],
+  ['{{ if $a := GetInterfaceIP "nope" }}x{{ else }}{{ $a }}none{{ end }}', "none"],
+  ['{{ GetInterfaceIPs "lo|eth0" }}', "127.0.0.1 10.0.0.5 fe80::1 ::1"],
   ["{{ `raw` }}", "raw"],
 ];
 

@@ -1,6 +1,6 @@
 /**
- * go-sockaddr address templates: the part of Go's text/template that addresses need (pipelines, parentheses, if, with, range,
- * else, end, comments, trim markers) over the functions of functions.ts. Text outside `{{ }}` stands as it is.
+ * go-sockaddr address templates: the part of Go's text/template that addresses need (pipelines, parentheses, variables, if, with,
+ * range, else, end, comments, trim markers) over the functions of functions.ts. Text outside `{{ }}` stands as it is.
  */
 import { TEMPLATE_CHARS_MAX } from "../limits.ts";
 import { FUNCTIONS, shown, TemplateError, type TemplateValue, truthy } from "./functions.ts";
@@ -22,7 +22,7 @@ export function expandTemplate(text: string, host: HostNetwork): string {
     throw error;
   }
   try {
-    return run(nodes, { host, dot: "" });
+    return run(nodes, { host, dot: "", variables: NO_VARIABLES });
   } catch (error) {
     if (error instanceof TemplateError) throw fail("execute", error.message);
     throw error;
@@ -32,14 +32,18 @@ export function expandTemplate(text: string, host: HostNetwork): string {
 type Operand =
   | { readonly kind: "constant"; readonly value: TemplateValue }
   | { readonly kind: "dot"; readonly field: string }
+  | { readonly kind: "variable"; readonly name: string; readonly field: string }
   | { readonly kind: "pipe"; readonly pipe: Pipe };
 type Command = { readonly call: string | undefined; readonly args: readonly Operand[] };
 type Pipe = readonly Command[];
 type Node =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "print"; readonly pipe: Pipe }
+  | { readonly kind: "set"; readonly variable: string; readonly pipe: Pipe }
   | {
       readonly kind: "if" | "with" | "range";
+      /** `$x :=` before the pipeline; "" for none. */
+      readonly variable: string;
       readonly pipe: Pipe;
       readonly body: readonly Node[];
       readonly otherwise: readonly Node[];
@@ -48,10 +52,21 @@ type Node =
 interface Scope {
   readonly host: HostNetwork;
   readonly dot: TemplateValue;
+  readonly variables: ReadonlyMap<string, TemplateValue>;
 }
 
-function run(nodes: readonly Node[], scope: Scope): string {
+const NO_VARIABLES: ReadonlyMap<string, TemplateValue> = new Map();
+
+/** What a block sees beside what is around it. */
+const inner = (scope: Scope, variable: string, value: TemplateValue, dot: TemplateValue): Scope => ({
+  ...scope,
+  dot,
+  variables: variable === "" ? scope.variables : new Map([...scope.variables, [variable, value]]),
+});
+
+function run(nodes: readonly Node[], around: Scope): string {
   let out = "";
+  let scope = around;
   for (const node of nodes) {
     switch (node.kind) {
       case "text":
@@ -60,12 +75,18 @@ function run(nodes: readonly Node[], scope: Scope): string {
       case "print":
         out += shown(evaluate(node.pipe, scope));
         break;
-      case "if":
-        out += run(truthy(evaluate(node.pipe, scope)) ? node.body : node.otherwise, scope);
+      case "set":
+        scope = inner(scope, node.variable, evaluate(node.pipe, scope), scope.dot);
         break;
+      case "if": {
+        const value = evaluate(node.pipe, scope);
+        out += run(truthy(value) ? node.body : node.otherwise, inner(scope, node.variable, value, scope.dot));
+        break;
+      }
       case "with": {
         const value = evaluate(node.pipe, scope);
-        out += truthy(value) ? run(node.body, { ...scope, dot: value }) : run(node.otherwise, scope);
+        const within = inner(scope, node.variable, value, truthy(value) ? value : scope.dot);
+        out += run(truthy(value) ? node.body : node.otherwise, within);
         break;
       }
       case "range": {
@@ -73,7 +94,7 @@ function run(nodes: readonly Node[], scope: Scope): string {
         if (!Array.isArray(value)) throw new TemplateError("range needs a list of interfaces");
         const items = value as readonly InterfaceAddress[];
         if (items.length === 0) out += run(node.otherwise, scope);
-        for (const item of items) out += run(node.body, { ...scope, dot: item });
+        for (const item of items) out += run(node.body, inner(scope, node.variable, item, item));
         break;
       }
     }
@@ -97,12 +118,22 @@ function operand(o: Operand, scope: Scope): TemplateValue {
       return o.value;
     case "pipe":
       return evaluate(o.pipe, scope);
+    case "variable": {
+      const value = scope.variables.get(o.name);
+      if (value === undefined) throw new TemplateError(`undefined variable "${o.name}"`);
+      return o.field === "" ? value : FUNCTIONS["attr"]!([o.field, value], scope.host);
+    }
     case "dot":
       return o.field === "" ? scope.dot : FUNCTIONS["attr"]!([o.field, scope.dot], scope.host);
   }
 }
 
-type Token = { readonly kind: "word" | "string" | "number" | "punct" | "field"; readonly text: string };
+type Token = {
+  readonly kind: "word" | "string" | "number" | "punct" | "field" | "variable" | "declare";
+  readonly text: string;
+  /** Of a variable: `$x.address`. */
+  readonly field?: string;
+};
 
 class TemplateParser {
   readonly #pieces: readonly { readonly kind: "text" | "action"; readonly text: string }[];
@@ -136,16 +167,27 @@ class TemplateParser {
         return { nodes, end: first.text };
       if (first.kind === "word" && (first.text === "if" || first.text === "with" || first.text === "range")) {
         this.#tokens.shift();
+        const variable = this.#declared();
         const pipe = this.#pipe(false);
         const then = this.#nodes();
         if (then.end === "") throw new TemplateError(`unexpected EOF: ${first.text} without end`);
         const otherwise = then.end === "else" ? this.#nodes() : { nodes: [], end: "end" };
         if (otherwise.end !== "end") throw new TemplateError(`unexpected EOF: ${first.text} without end`);
-        nodes.push({ kind: first.text, pipe, body: then.nodes, otherwise: otherwise.nodes });
+        nodes.push({ kind: first.text, variable, pipe, body: then.nodes, otherwise: otherwise.nodes });
         continue;
       }
-      nodes.push({ kind: "print", pipe: this.#pipe(false) });
+      const variable = this.#declared();
+      const pipe = this.#pipe(false);
+      nodes.push(variable === "" ? { kind: "print", pipe } : { kind: "set", variable, pipe });
     }
+  }
+
+  /** The variable of `$x :=`; "" when there is none. */
+  #declared(): string {
+    const [variable, sign] = this.#tokens;
+    if (variable?.kind !== "variable" || sign?.kind !== "declare") return "";
+    this.#tokens.splice(0, 2);
+    return variable.text;
   }
 
   #pipe(inParens: boolean): Pipe {
@@ -191,6 +233,10 @@ class TemplateParser {
         return { kind: "constant", value: Number(t.text) };
       case "field":
         return { kind: "dot", field: t.text };
+      case "variable":
+        return { kind: "variable", name: t.text, field: t.field ?? "" };
+      case "declare":
+        throw new TemplateError(`unexpected "${t.text}" in operand`);
       case "word":
         if (t.text === "true" || t.text === "false") return { kind: "constant", value: t.text === "true" };
         if (!Object.hasOwn(FUNCTIONS, t.text)) throw new TemplateError(`function "${t.text}" not defined`);
@@ -233,7 +279,7 @@ function pieces(text: string): { readonly kind: "text" | "action"; readonly text
 function tokens(text: string): Token[] {
   const out: Token[] = [];
   const pattern =
-    /\s+|("(?:[^"\\]|\\.)*")|(`[^`]*`)|([-+]?\d+(?:\.\d+)?)|([A-Za-z_][A-Za-z0-9_]*)|\.([A-Za-z_][A-Za-z0-9_]*)?|([()|])/gy;
+    /\s+|("(?:[^"\\]|\\.)*")|(`[^`]*`)|([-+]?\d+(?:\.\d+)?)|([A-Za-z_][A-Za-z0-9_]*)|\.([A-Za-z_][A-Za-z0-9_]*)?|([()|])|(\$[A-Za-z_][A-Za-z0-9_]*)(?:\.([A-Za-z_][A-Za-z0-9_]*))?|(:?=)/gy;
   while (pattern.lastIndex < text.length) {
     const at = pattern.lastIndex;
     const m = pattern.exec(text);
@@ -243,6 +289,8 @@ function tokens(text: string): Token[] {
     else if (m[3] !== undefined) out.push({ kind: "number", text: m[3] });
     else if (m[4] !== undefined) out.push({ kind: "word", text: m[4] });
     else if (m[6] !== undefined) out.push({ kind: "punct", text: m[6] });
+    else if (m[7] !== undefined) out.push({ kind: "variable", text: m[7], field: m[8] ?? "" });
+    else if (m[9] !== undefined) out.push({ kind: "declare", text: m[9] });
     else if (m[0].startsWith(".")) out.push({ kind: "field", text: m[5] ?? "" });
   }
   return out;
