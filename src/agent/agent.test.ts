@@ -247,6 +247,11 @@ test("SIGINT on a client: a graceful leave, exit code 0, and the node is gone", 
     );
     return reply.NodeServices === null;
   });
+  // A client is in the LAN pool only: that the WAN pool does not know it is no mistake.
+  await server.agent.forceLeave("c1", { prune: false });
+  await server.agent.forceLeave("c1.dc1", { prune: false });
+  await server.agent.forceLeave("c1", { prune: true });
+  await eventually("c1 is forgotten", () => !server.agent.lanMembers().some((m) => m.name === "c1"));
 });
 
 test("the doors open before the join, and close with the agent; a door that cannot open ends the start", async () => {

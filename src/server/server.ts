@@ -207,10 +207,11 @@ export class Server implements ServerApi, ServerCore {
   }
 
   async forceLeave(node: string, options: { readonly prune: boolean }): Promise<void> {
-    await this.lan.forceLeave(node, options);
-    if (this.wan === undefined) return;
     const suffix = `.${this.options.datacenter}`;
-    await this.wan.forceLeave(node.endsWith(suffix) ? node : `${node}${suffix}`, options);
+    const wide = node.endsWith(suffix) ? node : `${node}${suffix}`;
+    // A client is in the LAN pool only; whoever asks has seen that one of the two knows the node.
+    if (this.lan.member(node) !== undefined) await this.lan.forceLeave(node, options);
+    if (this.wan?.member(wide) !== undefined) await this.wan.forceLeave(wide, options);
   }
 
   leave(): Promise<void> {
