@@ -1,6 +1,12 @@
 /** /v1/acl: tokens, policies, roles, auth methods and binding rules. */
 import { stringifyJson } from "../wire/json.ts";
-import { pathEscape, type QueryOptions, type QueryReply, type WriteOptions } from "./query.ts";
+import {
+  pathEscape,
+  type QueryOptions,
+  type QueryReply,
+  type RequestOptions,
+  type WriteOptions,
+} from "./query.ts";
 import type { Requester } from "./requester.ts";
 
 /** A policy or role as others refer to it; by ID, or by name when it is written. */
@@ -82,6 +88,27 @@ export interface AclBindingRule extends Indexed {
   readonly BindName?: string;
 }
 
+export interface AclReplication {
+  readonly Enabled: boolean;
+  readonly Running: boolean;
+  readonly SourceDatacenter: string;
+  readonly ReplicationType: string;
+  readonly ReplicatedIndex: number;
+  readonly ReplicatedRoleIndex: number;
+  readonly ReplicatedTokenIndex: number;
+  readonly LastSuccess: string;
+  readonly LastError: string;
+}
+export interface AclAccess {
+  /** "service", "key", ... */
+  readonly Resource: string;
+  /** "read", "write", "list". */
+  readonly Access: string;
+  /** Its name; "" for resources without. */
+  readonly Segment?: string;
+}
+export type AclVerdict = AclAccess & { readonly Allow: boolean };
+
 /** The five operations on one kind of record. */
 export class AclRecords<T> {
   readonly #r: Requester;
@@ -143,6 +170,14 @@ export class Acl {
   cloneToken(accessor: string, description: string, options: WriteOptions = {}): Promise<AclToken> {
     const path = `/v1/acl/token/${pathEscape(accessor)}/clone`;
     return this.#r.write("PUT", path, options, stringifyJson({ Description: description }));
+  }
+  /** How far the copying of tokens and policies from the primary datacenter has come. */
+  replication(options: RequestOptions = {}): Promise<AclReplication> {
+    return this.#r.get("/v1/acl/replication", options);
+  }
+  /** Which of the accesses the request's token allows, in their order. */
+  authorize(accesses: readonly AclAccess[], options: WriteOptions = {}): Promise<readonly AclVerdict[]> {
+    return this.#r.write("POST", "/v1/internal/acl/authorize", options, stringifyJson(accesses));
   }
   /** Exchanges a bearer token of an auth method for a token. */
   login(

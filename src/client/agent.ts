@@ -140,6 +140,22 @@ export class Agent {
     return reply.statusCode === 404 ? undefined : (jsonOf(reply, path) as AggregatedHealth);
   }
 
+  /** Health of all services of this agent with a name; none is an empty list. */
+  async serviceHealthByName(
+    name: string,
+    options: RequestOptions = {},
+  ): Promise<readonly AggregatedHealth[]> {
+    const path = `/v1/agent/health/service/name/${pathEscape(name)}`;
+    const reply = await this.#r.transport.send("GET", path, {
+      params: options.params,
+      token: options.token,
+      signal: options.signal,
+    });
+    return reply.statusCode === 404
+      ? []
+      : ((jsonOf(reply, path) as readonly AggregatedHealth[] | null) ?? []);
+  }
+
   async registerService(
     service: ServiceRegistration,
     options: RequestOptions & { readonly replaceExistingChecks?: boolean | undefined } = {},
@@ -175,6 +191,19 @@ export class Agent {
       options,
       stringifyJson({ Status: status, Output: output }),
     );
+  }
+
+  /** A profile of the agent's process, where it allows that (`enable_debug`): pprof's format, JSON for a trace. */
+  async profile(
+    kind: "heap" | "profile" | "goroutine" | "trace" | "cmdline",
+    options: RequestOptions & { readonly seconds?: number | undefined } = {},
+  ): Promise<Buffer> {
+    const params = { seconds: options.seconds, ...options.params };
+    return (await this.#r.send("GET", `/debug/pprof/${kind}`, { ...options, params })).body;
+  }
+  /** The API's own description, OpenAPI 3.1. */
+  apiDescription(options: RequestOptions = {}): Promise<Readonly<Record<string, unknown>>> {
+    return this.#r.get("/v1/openapi.json", options);
   }
 
   /** Log lines of the agent, without the line feed, until `signal` or the agent ends it. */

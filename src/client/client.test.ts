@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { after, before, test } from "node:test";
+import { eventually } from "../agent/fixture.ts";
 import { startTestDoor, type TestDoor } from "../http/fixture.ts";
 import { TribuneClient } from "./client.ts";
 import { ClientConfigError, RequestError, UnexpectedResponseError } from "./errors.ts";
@@ -58,6 +59,30 @@ test("a service, its check, its health", async () => {
   assert.equal((await client.agent.serviceHealth("web"))?.AggregatedStatus, "passing");
   assert.equal(await client.agent.serviceHealth("nope"), undefined);
   await client.agent.deregisterService("web");
+});
+
+test("what the web page reads, an agent's health by name, the API's description", async () => {
+  await client.agent.registerService({
+    ID: "ui-1",
+    Name: "ui",
+    Port: 1,
+    Check: { TTL: "1m", Status: "passing" },
+  });
+  const summary = await eventually("ui in the page's list", async () =>
+    (await client.internal.services()).value.find((s) => s.Name === "ui"),
+  );
+  assert.equal(summary.InstanceCount, 1);
+  const [node] = (await client.internal.nodes()).value;
+  assert.equal((await client.internal.node(node!.Node)).value?.Node, node!.Node);
+  assert.equal((await client.internal.node("nobody")).value, null);
+  assert.deepEqual(
+    (await client.agent.serviceHealthByName("ui")).map((h) => h.AggregatedStatus),
+    ["passing"],
+  );
+  assert.deepEqual(await client.agent.serviceHealthByName("nobody"), []);
+  assert.match(String((await client.agent.apiDescription()).openapi), /^3\.1/);
+  await assert.rejects(client.agent.profile("heap"), /ACL support disabled/);
+  await client.agent.deregisterService("ui-1");
 });
 
 test("a watch sees each change, and ends with its signal", async () => {

@@ -15,6 +15,7 @@ import { Connect } from "./connect.ts";
 import { Coordinates } from "./coordinate.ts";
 import { Events } from "./event.ts";
 import { Health } from "./health.ts";
+import { Internal } from "./internal.ts";
 import { Kv } from "./kv.ts";
 import { Operator, Snapshots } from "./operator.ts";
 import { PreparedQueries } from "./prepared-query.ts";
@@ -33,6 +34,7 @@ export class TribuneClient {
   readonly coordinate: Coordinates;
   readonly event: Events;
   readonly health: Health;
+  readonly internal: Internal;
   readonly kv: Kv;
   readonly operator: Operator;
   readonly query: PreparedQueries;
@@ -54,6 +56,7 @@ export class TribuneClient {
     this.coordinate = new Coordinates(r);
     this.event = new Events(r);
     this.health = new Health(r);
+    this.internal = new Internal(r);
     this.kv = new Kv(r);
     this.operator = new Operator(r);
     this.query = new PreparedQueries(r);

@@ -29,6 +29,41 @@ export interface CaConfiguration {
   readonly ModifyIndex?: number;
 }
 
+export interface CaRoots {
+  readonly ActiveRootID: string;
+  readonly TrustDomain: string;
+  readonly Roots: readonly {
+    readonly ID: string;
+    readonly Name: string;
+    readonly RootCert: string;
+    readonly Active: boolean;
+  }[];
+}
+
+export interface DiscoveryChainOptions extends QueryOptions {
+  /** Datacenter that the chain is for, where that is not the one asked. */
+  readonly compileInDatacenter?: string | undefined;
+}
+export interface DiscoveryChainOverrides {
+  readonly OverrideConnectTimeout?: string;
+  readonly OverrideProtocol?: string;
+  readonly OverrideMeshGateway?: { readonly Mode: string };
+}
+export interface DiscoveryChain {
+  readonly Chain: {
+    readonly ServiceName: string;
+    readonly Namespace: string;
+    readonly Datacenter: string;
+    readonly Protocol: string;
+    readonly StartNode: string;
+    readonly Nodes: Readonly<Record<string, unknown>>;
+    readonly Targets: Readonly<Record<string, unknown>>;
+  };
+}
+
+const inDatacenter = (o: DiscoveryChainOptions): QueryOptions =>
+  o.compileInDatacenter ? { ...o, params: { "compile-dc": o.compileInDatacenter, ...o.params } } : o;
+
 export class Connect {
   readonly #r: Requester;
   constructor(requester: Requester) {
@@ -80,6 +115,23 @@ export class Connect {
       params,
     });
     return reply.value.Allowed;
+  }
+  /** Certificates of the authority. */
+  caRoots(options: QueryOptions = {}): Promise<QueryReply<CaRoots>> {
+    return this.#r.read("/v1/connect/ca/roots", options);
+  }
+  /** Where requests for a service go, by all config entries that have a say. */
+  discoveryChain(service: string, options: DiscoveryChainOptions = {}): Promise<QueryReply<DiscoveryChain>> {
+    return this.#r.read(`/v1/discovery-chain/${pathEscape(service)}`, inDatacenter(options));
+  }
+  /** The same, with some settings replaced by the caller's. */
+  async discoveryChainWith(
+    service: string,
+    overrides: DiscoveryChainOverrides,
+    options: DiscoveryChainOptions = {},
+  ): Promise<DiscoveryChain> {
+    const path = `/v1/discovery-chain/${pathEscape(service)}`;
+    return this.#r.write("POST", path, inDatacenter(options), stringifyJson(overrides));
   }
   caConfiguration(options: QueryOptions = {}): Promise<QueryReply<CaConfiguration>> {
     return this.#r.read("/v1/connect/ca/configuration", options);
