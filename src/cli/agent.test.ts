@@ -372,7 +372,7 @@ test("snapshot: save, inspect, restore, a damaged file", async () => {
   writeFileSync(file, bytes.subarray(0, bytes.length - 30));
   assert.match(
     (await ask(`snapshot inspect ${file}`)).stderr,
-    /^Error verifying snapshot: failed to read snapshot: unexpected EOF\n$/,
+    /^Error verifying snapshot: failed to read snapshot file: failed reading snapshot: unexpected EOF\n$/,
   );
   assert.equal(
     (await ask("snapshot inspect /nonexist")).stderr,
@@ -403,6 +403,108 @@ test("services and config entries from files", async () => {
   assert.equal(
     (await ask("config delete -kind=service-defaults -name=web")).stdout,
     "Config entry deleted: service-defaults/web\n",
+  );
+});
+
+test("intention: create, replace, get, match, check, list, delete", async () => {
+  const said = async (words: string): Promise<readonly [number, string]> => {
+    const r = await ask(`intention ${words}`);
+    return [r.code, r.stdout + r.stderr];
+  };
+  assert.deepEqual(await said("create -deny -meta a=b web db"), [0, "Created: web => db (deny)\n"]);
+  assert.match(
+    (await said("create web db"))[1],
+    /^Error creating intention "web => db \(allow\)": Unexpected response code: 500 \(duplicate intention found/,
+  );
+  assert.deepEqual(await said("check web db"), [1, "Denied\n"]);
+  assert.deepEqual(await said("check web"), [
+    2,
+    "Error: command requires exactly two arguments: src and dst\n",
+  ]);
+  assert.deepEqual(await said("create -replace web db"), [0, ""]);
+  assert.deepEqual(await said("check web db"), [0, "Allowed\n"]);
+  assert.deepEqual(await said("match db"), [0, "web => db (allow)\n"]);
+  assert.match(
+    (await said("get web db"))[1],
+    /^Source: {7}web\nDestination: {2}db\nAction: {7}allow\nID: {11}[0-9a-f-]{36}\nCreated At: {3}\w+day, \d\d-\w{3}-\d\d \d\d:\d\d:\d\d \S+\n$/,
+  );
+  assert.match(
+    (await said("list"))[1],
+    /^ID +Source +Action +Destination +Precedence\n\S+ +web +allow +db +9\n$/,
+  );
+  assert.deepEqual(await said("delete web db"), [0, "Intention deleted.\n"]);
+  assert.deepEqual(await said("get web db"), [
+    1,
+    'Error: Intention with source "web" and destination "db" not found.\n',
+  ]);
+  assert.deepEqual(await said("create a/b/c db"), [
+    1,
+    "Error: Invalid intention source: target can contain at most one '/'\n",
+  ]);
+});
+
+test("connect expose: an ingress gateway's entry and an intention", async () => {
+  const expose = "connect expose -service web -ingress-gateway igw -port 8888";
+  assert.equal(
+    (await ask(expose)).stdout,
+    'Successfully updated config entry for ingress service "igw"\nSuccessfully set up intention for "igw" -> "web"\n',
+  );
+  assert.equal(
+    (await ask(expose)).stdout,
+    'Updating service definition for "web" on listener with port 8888\nSuccessfully updated config entry for ingress service "igw"\nIntention already exists for "igw" -> "web"\n',
+  );
+  assert.match((await ask(`${expose} -protocol http`)).stderr, /conflicting protocol "tcp"/);
+  assert.equal((await ask("config delete -kind ingress-gateway -name igw")).code, 0);
+  assert.equal((await ask("intention delete igw web")).code, 0);
+});
+
+test("operator: usage of the catalog, autopilot's state", async () => {
+  const usage = (await ask("operator usage instances -all-datacenters")).stdout;
+  assert.match(usage, /^Billable Service Instances Total: \d+\n\nNodes\nNodes\n2\n/);
+  assert.match(usage, /\nmesh-gateway +0\n/);
+  interface State {
+    readonly Leader: string;
+    readonly Servers: Readonly<Record<string, { readonly Name: string; readonly Status: string }>>;
+  }
+  // Autopilot looks at the servers every two seconds.
+  let state: State | undefined;
+  await until(
+    async () => {
+      state = JSON.parse((await ask("operator autopilot state -format json")).stdout) as State;
+      return state.Leader !== "";
+    },
+    () => "autopilot's first look at its server",
+  );
+  const { Name, Status } = state!.Servers[state!.Leader]!;
+  assert.deepEqual([Name, Status], ["s1", "leader"]);
+  assert.match(
+    (await ask("operator autopilot state")).stdout,
+    /^Healthy: +\w+\n[\s\S]*\n {6}Status: +leader\n/,
+  );
+  for (const words of ["operator usage instances", "operator autopilot state"])
+    assert.match((await ask(`${words} -datacenter dc9`)).stderr, /500 \(No path to datacenter\)/);
+});
+
+test("acl: while access control is off", async () => {
+  for (const [words, text] of [
+    ["acl bootstrap", "Failed ACL bootstrapping"],
+    ["acl policy list", "Failed to retrieve the policy list"],
+    ["acl token create -policy-name p", "Failed to create new token"],
+    ["acl set-agent-token agent x", 'Failed to set ACL token "agent"'],
+    ["logout", "Error destroying token"],
+  ] as const)
+    assert.deepEqual(await ask(words), {
+      code: 1,
+      stdout: "",
+      stderr: `${text}: Unexpected response code: 401 (ACL support disabled)\n`,
+    });
+});
+
+test("a client's datacenter reaches every request", async () => {
+  const r = await ask(`snapshot save -datacenter dc9 ${folder}/never.snap`);
+  assert.deepEqual(
+    [r.code, r.stderr],
+    [1, "Error saving snapshot: Unexpected response code: 500 (No path to datacenter)\n"],
   );
 });
 
@@ -504,7 +606,7 @@ test("agent: starts that fail say what, why and what to do", async () => {
     /==> Error starting agent: .*\n.*Failed to join 127\.8\.2\.99: dial tcp 127\.8\.2\.99:8301: connect: connection refused/,
   );
   const extra = new Program(["agent", "x"]);
-  assert.deepEqual([await extra.ended, extra.output], [1, "Unexpected extra arguments: [x]\n"]);
+  assert.deepEqual([await extra.ended, extra.output], [1, "==> Unexpected extra arguments: [x]\n"]);
 });
 
 test("agent: a client's SIGINT leaves, a server's SIGTERM just ends", async () => {

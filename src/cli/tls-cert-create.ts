@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { isIP } from "node:net";
-import { fileReason } from "./attempt.ts";
+import { CommandError, fileReason } from "./attempt.ts";
 import { type Command, EXIT } from "./command.ts";
 import { type MadeCertificate, makeCertificate } from "./x509.ts";
 
@@ -81,14 +81,16 @@ export const command: Command = {
     const base = `${kind}.${dc}.${domain}`;
     const dnsNames = [
       ...flags.strings("additional-dnsname"),
-      ...(kind === "cli" ? [] : [base]),
       ...(node === "" ? [] : [`${node}.${base}`]),
+      base,
       "localhost",
     ];
     let made: MadeCertificate;
     try {
-      const certificate = readAuthority(caFile);
-      const key = readAuthority(keyFile);
+      const certificate = readAuthority(caFile, "CA");
+      const key = readAuthority(keyFile, "CA key");
+      if (!/^-----BEGIN CERTIFICATE-----/m.test(certificate))
+        throw new CommandError("first PEM-block should be CERTIFICATE type");
       if (kind === "server") {
         print("==> WARNING: Server Certificates grants authority to become a");
         print("    server and access all state in the cluster including root keys");
@@ -108,7 +110,9 @@ export const command: Command = {
         },
       );
     } catch (error) {
-      return refuse(`Error reading CA: ${(error as Error).message}`);
+      return refuse(
+        error instanceof CommandError ? error.message : `Error reading CA: ${(error as Error).message}`,
+      );
     }
     let n = 0;
     const nameOf = (suffix: string): string => `${dc}-${kind}-${domain}-${n}${suffix}.pem`;
@@ -121,10 +125,11 @@ export const command: Command = {
   },
 };
 
-function readAuthority(path: string): string {
+/** Throws CommandError. */
+function readAuthority(path: string, what: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw new Error(fileReason(path, error));
+    throw new CommandError(`Error reading ${what}: ${fileReason(path, error)}`);
   }
 }
