@@ -61,6 +61,7 @@ class Node implements RaftNode {
   readonly #connections = new Set<RaftConnection>();
   #lastContactBefore: number | undefined;
   #figuresTimer: Timer | undefined;
+  #stopped = false;
 
   constructor(options: RaftOptions, ports: RaftPorts) {
     this.#options = options;
@@ -120,6 +121,7 @@ class Node implements RaftNode {
 
   /** Once a second, so that who reads figures from time to time sees them also while nothing is written. */
   #tellIndexes(): void {
+    if (this.#stopped) return;
     const { clock, metrics } = this.#ports;
     metrics.gauge("raft.applied_index", this.appliedIndex);
     metrics.gauge("raft.last_index", this.lastIndex);
@@ -357,6 +359,7 @@ class Node implements RaftNode {
 
   async shutdown(): Promise<void> {
     this.#lastContactBefore = this.lastContactMs;
+    this.#stopped = true;
     this.#figuresTimer?.cancel();
     await this.#driver.shutdown();
     for (const connection of this.#connections) connection.close();
