@@ -11,6 +11,8 @@ import { errorText } from "./errors.ts";
 
 /** Looks at raft while it waits. */
 const POLL_MS = 20;
+/** So long after the last write the others know where to send theirs: a few times what an append takes to reach them. */
+const QUIET_MS = 100;
 
 export interface Departing {
   readonly nodeId: string;
@@ -50,6 +52,20 @@ export async function handOver(d: Departing): Promise<boolean> {
   if (leader === undefined || leader.id === d.nodeId) return false;
   log.info("handed the leadership over", { leader: leader.address });
   return true;
+}
+
+/**
+ * After a hand-over: others send their writes here until they have heard of the next leader, and these are sent on to it. To break off
+ * a connection with one under way would leave its client in doubt whether it was done. Resolves when none has been for a moment, or
+ * when the time for handing over has passed once more.
+ */
+export async function drainWrites(
+  { clock, handOverMs }: Pick<Departing, "clock" | "handOverMs">,
+  restMs: () => number,
+): Promise<void> {
+  const deadline = clock.now() + handOverMs;
+  await sleep(clock, QUIET_MS);
+  while (restMs() < QUIET_MS && clock.now() < deadline) await sleep(clock, POLL_MS);
 }
 
 /** Rejects when `work` takes longer; what it comes to is then of no interest. */

@@ -53,6 +53,8 @@ export class Dispatcher {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #metrics: Metrics;
+  #writes = 0;
+  #lastWriteMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     parts: DispatcherParts,
@@ -88,7 +90,21 @@ export class Dispatcher {
     }
   }
 
-  async dispatch<M extends MethodName>(
+  /** Since when no write is under way here, ms; 0 while one is. */
+  get writesRestMs(): number {
+    return this.#writes > 0 ? 0 : this.#clock.now() - this.#lastWriteMs;
+  }
+
+  dispatch<M extends MethodName>(method: M, asked: MethodRequest<M>, call: Call): Promise<MethodReply<M>> {
+    if (isRead(asked)) return this.#carry(method, asked, call);
+    this.#writes++;
+    return this.#carry(method, asked, call).finally(() => {
+      this.#writes--;
+      this.#lastWriteMs = this.#clock.now();
+    });
+  }
+
+  async #carry<M extends MethodName>(
     method: M,
     asked: MethodRequest<M>,
     call: Call,

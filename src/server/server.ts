@@ -34,7 +34,7 @@ import type {
 } from "./contract.ts";
 import { CoordinateBuffer } from "./coordinate-buffer.ts";
 import type { ServerCore } from "./core.ts";
-import { type Departing, handOver, leaveCluster } from "./departure.ts";
+import { type Departing, drainWrites, handOver, leaveCluster } from "./departure.ts";
 import { type Call, Dispatcher } from "./dispatcher.ts";
 import { createHandlers } from "./endpoints.ts";
 import { errorText, ServerError } from "./errors.ts";
@@ -242,7 +242,11 @@ export class Server implements ServerApi, ServerCore {
     if (this.#stopping) return;
     this.#stopping = true;
     // Who waits at this server meanwhile is sent on to the next leader.
-    if (this.#parts !== undefined) await handOver(this.#departing(this.#parts.raft));
+    if (this.#parts !== undefined) {
+      const { raft, dispatcher } = this.#parts;
+      const departing = this.#departing(raft);
+      if (await handOver(departing)) await drainWrites(departing, () => dispatcher.writesRestMs);
+    }
     this.#stopped = true;
     this.#leaving = true;
     this.#coordinateTimer?.cancel();

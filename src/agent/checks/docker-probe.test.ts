@@ -162,7 +162,7 @@ test("containers that are not there or paused, an engine that is not there, a co
   assert.equal(away.status, "critical");
   assert.match(away.output, /^dial unix .*none\.sock: connect: no such file or directory$/);
   containers.set("hang", { output: [], exitCode: 0, hangs: true });
-  assert.deepEqual(await probe("hang", { timeoutMs: 100 }), {
+  assert.deepEqual(await probe("hang", { timeoutMs: 1_000 }), {
     status: "critical",
     output: "context deadline exceeded",
   });

@@ -250,7 +250,7 @@ test("http", async (t) => {
   });
   await t.test("timeout", async () =>
     assert.equal(
-      (await get("/hang", { timeoutMs: 100 })).output,
+      (await get("/hang", { timeoutMs: 1_000 })).output,
       `Get "${base}/hang": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`,
     ),
   );
