@@ -2,7 +2,7 @@
  * `npm run bench`: Consul 1.8.7 and Tribune in turn, pair by pair, on the same machine with the same configuration and load.
  *
  *   npm run bench                    five pairs of every row; within an hour
- *   npm run bench -- --quick         three pairs, fewer rows; within five minutes
+ *   npm run bench -- --quick         two pairs, fewer rows; within five minutes
  *   npm run bench -- --only=dns      rows whose id contains the word (with commas: any of them; also growth, sim)
  *   npm run bench -- --pairs=9 --seconds=3 --out=name --note="what the table should say of this run"
  *   npm run bench -- --list          the rows' ids

@@ -17,6 +17,7 @@ const row = (id: string, title: string, unit: string, target: number): Described
   unit,
   better: "less",
   target,
+  long: true,
 });
 
 const ROWS: readonly (readonly [Described, keyof PoolFigures])[] = [
