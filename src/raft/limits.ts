@@ -63,8 +63,13 @@ export const SLICE_MS = 8;
 export const SNAPSHOT_SLICE_MS = 3;
 /** Rest after each such slice: a write needs several turns of the event loop, and each would wait for a slice. */
 export const SNAPSHOT_REST_MS = 3;
-/** RPC answer awaited for; 10 s more for each of {@link INSTALL_BYTES_PER_TIMEOUT} of a snapshot. Source: Consul 1.8.7. */
+/**
+ * RPC answer awaited for; once a snapshot is sent, 10 s for each of its {@link INSTALL_BYTES_PER_TIMEOUT}, in which it is restored.
+ * Source: Consul 1.8.7, which lets the same time run from the first byte on.
+ */
 export const RPC_TIMEOUT_MS = 10_000;
 export const INSTALL_BYTES_PER_TIMEOUT = 262_144;
+/** A receiver that takes no byte of a snapshot for this long is given up and tried again: a slow disk takes some now and then. */
+export const INSTALL_STALL_MS = 60_000;
 /** Snapshots kept. */
 export const SNAPSHOTS_KEPT = 2;

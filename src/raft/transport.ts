@@ -10,7 +10,7 @@ import { ByteQueue } from "./byte-queue.ts";
 import { decodeResponse, encodeRequest, type Sender } from "./codec.ts";
 import type { RaftDialer, RaftServer } from "./contract.ts";
 import type { InstallRequest, InstallResponse, Lane, RaftRequest, RaftResponse } from "./core/messages.ts";
-import { INSTALL_BYTES_PER_TIMEOUT, RESPONSE_BYTES_MAX, RPC_TIMEOUT_MS } from "./limits.ts";
+import { INSTALL_BYTES_PER_TIMEOUT, INSTALL_STALL_MS, RESPONSE_BYTES_MAX, RPC_TIMEOUT_MS } from "./limits.ts";
 import { NoAnswerError, type RaftTransport } from "./transport-contract.ts";
 
 type Done = (error: Error | undefined, response: RaftResponse | undefined) => void;
@@ -201,9 +201,13 @@ export class TcpRaftTransport implements RaftTransport {
     const socket = await this.#ports.dial(to.address, { timeoutMs: RPC_TIMEOUT_MS });
     this.#installs.add(socket);
     const timeoutMs = RPC_TIMEOUT_MS * Math.max(1, Math.floor(request.size / INSTALL_BYTES_PER_TIMEOUT));
-    const timer = this.#ports.clock.timer(timeoutMs, () =>
-      socket.destroy(new Error(`no answer to InstallSnapshot within ${timeoutMs} ms`)),
-    );
+    let timer: Timer | undefined;
+    const within = (ms: number, what: string): void => {
+      timer?.cancel();
+      timer = this.#ports.clock.timer(ms, () =>
+        socket.destroy(new NoAnswerError(`${what} within ${ms} ms`, false)),
+      );
+    };
     // A peer that goes away while we write shows up as an error event; the writes and the read below report it.
     socket.on("error", () => {});
     try {
@@ -212,11 +216,15 @@ export class TcpRaftTransport implements RaftTransport {
       socket.write(encodeRequest(request, this.#options));
       for await (const chunk of state) {
         if (socket.destroyed) break;
-        if (!socket.write(chunk)) await Promise.race([once(socket, "drain"), answer]);
+        if (socket.write(chunk)) continue;
+        // Its disk sets the pace: as long as it takes some, it may take its time.
+        within(INSTALL_STALL_MS, `${to.address} takes no more of the snapshot`);
+        await Promise.race([once(socket, "drain"), answer]);
       }
+      within(timeoutMs, "no answer to InstallSnapshot");
       return decodeResponse("install", await answer) as InstallResponse;
     } finally {
-      timer.cancel();
+      timer?.cancel();
       this.#installs.delete(socket);
       socket.destroy();
     }
