@@ -18,6 +18,8 @@ export const META_KEY_CHARS_MAX = 128;
 export const META_VALUE_CHARS_MAX = 512;
 /** Checks in one registration: keeps a raft entry below about 300 KB with full outputs. */
 export const CHECKS_PER_REGISTER_MAX = 64;
+/** Registrations of one agent on their way to the catalog at once: as many share a commit there. */
+export const PUSHES_MAX = 16;
 /** Bytes of one output chunk of a remote command, and how long bytes wait for more. As Consul. */
 export const EXEC_CHUNK_BYTES = 4096;
 export const EXEC_CHUNK_WAIT_MS = 500;

@@ -215,8 +215,7 @@ export class StateStore {
             Status: state.status,
             Expires: state.expires,
           });
-          await this.#disk.mkdir(folder);
-          await this.#disk.writeAtomic(path, Buffer.from(text));
+          await this.#disk.writeAtomic(path, Buffer.from(text), { makeFolder: true });
         }
       } catch (error) {
         this.#log.error(`failed to persist state of check '${id}': ${(error as Error).message}`);
@@ -227,8 +226,7 @@ export class StateStore {
   async #put(kind: string, id: string, text: () => string): Promise<void> {
     if (this.#folder === undefined) return;
     const folder = join(this.#folder, kind);
-    await this.#disk.mkdir(folder);
-    await this.#disk.writeAtomic(join(folder, fileName(id)), Buffer.from(text()));
+    await this.#disk.writeAtomic(join(folder, fileName(id)), Buffer.from(text()), { makeFolder: true });
   }
 
   async #drop(kind: string, id: string): Promise<void> {

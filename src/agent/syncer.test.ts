@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SimClock, settle } from "../../sim/clock.ts";
-import { HealthCheck, NodeService } from "../model/catalog.ts";
+import { HealthCheck, NodeService, type RegisterRequest } from "../model/catalog.ts";
 import { formatLogLine, LogHub } from "../ports/log.ts";
 import { noMetrics } from "../ports/metrics.ts";
 import { seededRandom } from "../ports/random.ts";
 import { LocalRecords } from "./core/local-records.ts";
 import { FakeCatalog } from "./fake-catalog.ts";
+import { PUSHES_MAX } from "./limits.ts";
 import { Syncer, syncScale } from "./syncer.ts";
 
 function setUp(
@@ -105,6 +106,41 @@ test("a full sync comes every one to two minutes, and repairs what the catalog l
   catalog.services.set("consul", NodeService.make({ ID: "consul", Service: "consul" }));
   await clock.run(120_001);
   assert.deepEqual([...catalog.services.keys()].sort(), ["consul", "web"]);
+  await syncer.stop();
+});
+
+test("services go several at once, after the node and before checks of their own; a failure stops what has not begun", async () => {
+  const { clock, records, catalog, syncer } = setUp();
+  const of = (i: number): NodeService => NodeService.make({ ID: `s${i}`, Service: "s" });
+  for (let i = 0; i < 40; i++) records.setService(of(i), "", "local");
+  records.setCheck(HealthCheck.make({ Node: "s1", CheckID: "own" }), undefined, "", "local", 0);
+  let under = 0;
+  let most = 0;
+  const order: string[] = [];
+  catalog.onCall = async ({ method, request }) => {
+    if (method !== "Catalog.Register") return;
+    const { Service, Check } = request as RegisterRequest;
+    order.push(Service !== null ? "service" : Check !== null ? "check" : "node");
+    most = Math.max(most, ++under);
+    await settle();
+    under--;
+  };
+  syncer.start();
+  for (let i = 0; i < 10; i++) await clock.run(0);
+  assert.deepEqual([order[0], order.at(-1), order.length], ["node", "check", 42]);
+  assert.equal(most, PUSHES_MAX);
+
+  let asked = 0;
+  for (let i = 40; i < 80; i++) records.setService(of(i), "", "local");
+  catalog.onCall = async () => {
+    asked++;
+    await settle();
+    throw new Error("no");
+  };
+  syncer.triggerPush();
+  for (let i = 0; i < 10; i++) await clock.run(0);
+  assert.equal(asked, PUSHES_MAX);
+  assert.equal(catalog.services.size, 40);
   await syncer.stop();
 });
 

@@ -23,6 +23,7 @@ import {
   setAside,
 } from "./core/anti-entropy.ts";
 import type { LocalRecords } from "./core/local-records.ts";
+import { PUSHES_MAX } from "./limits.ts";
 
 export const SYNC_INTERVAL_MS = 60_000;
 export const SYNC_RETRY_MS = 15_000;
@@ -267,31 +268,53 @@ export class Syncer {
     }
   }
 
+  /** Node, services, checks: what comes later relies on what comes before it, and within each several calls go at once. */
   async #push(): Promise<void> {
-    const { log } = this.#ports;
-    for (const operation of plan(this.#records)) {
-      if (this.#stopped.signal.aborted) return;
-      try {
-        await this.#perform(operation);
-      } catch (error) {
-        const text = textOf(error);
-        if (isDenial(text)) {
-          this.#denied(operation);
-          continue;
-        }
-        const missing = /Unknown (service|check)/.test(text);
-        if (missing && (operation.kind === "deregister-service" || operation.kind === "deregister-check")) {
-          acknowledge(this.#records, operation);
-          continue;
-        }
-        // A batch of outputs relies on the services in the catalog: if one is not there, the next try sends each check alone.
-        if (operation.kind === "register-checks")
-          for (const c of operation.checks) this.#records.markCheck(c.id, false, c.revision);
-        throw error;
-      }
-      acknowledge(this.#records, operation);
-      for (const line of syncedLines(operation)) log.info(line);
+    const operations = plan(this.#records);
+    for (let at = 0; at < operations.length; ) {
+      const stage = stageOf(operations[at]!);
+      let end = at + 1;
+      while (end < operations.length && stageOf(operations[end]!) === stage) end++;
+      await this.#pushAll(operations.slice(at, end));
+      at = end;
     }
+  }
+
+  /** Rejects with the first failure, once nothing is under way any more. */
+  async #pushAll(operations: readonly SyncOperation[]): Promise<void> {
+    let next = 0;
+    let failed = false;
+    const lane = async (): Promise<void> => {
+      while (next < operations.length && !failed && !this.#stopped.signal.aborted)
+        try {
+          await this.#pushOne(operations[next++]!);
+        } catch (error) {
+          failed = true;
+          throw error;
+        }
+    };
+    const lanes = Array.from({ length: Math.min(PUSHES_MAX, operations.length) }, lane);
+    for (const result of await Promise.allSettled(lanes))
+      if (result.status === "rejected") throw result.reason;
+  }
+
+  async #pushOne(operation: SyncOperation): Promise<void> {
+    const { log } = this.#ports;
+    try {
+      await this.#perform(operation);
+    } catch (error) {
+      const text = textOf(error);
+      if (isDenial(text)) return this.#denied(operation);
+      const missing = /Unknown (service|check)/.test(text);
+      if (missing && (operation.kind === "deregister-service" || operation.kind === "deregister-check"))
+        return acknowledge(this.#records, operation);
+      // A batch of outputs relies on the services in the catalog: if one is not there, the next try sends each check alone.
+      if (operation.kind === "register-checks")
+        for (const c of operation.checks) this.#records.markCheck(c.id, false, c.revision);
+      throw error;
+    }
+    acknowledge(this.#records, operation);
+    for (const line of syncedLines(operation)) log.info(line);
   }
 
   async #perform(operation: SyncOperation): Promise<void> {
@@ -357,6 +380,9 @@ export class Syncer {
     }
   }
 }
+
+const stageOf = ({ kind }: SyncOperation): number =>
+  kind === "register-node" ? 0 : kind === "register-service" || kind === "deregister-service" ? 1 : 2;
 
 /** The log's words for a push that was made. */
 function syncedLines(operation: SyncOperation): readonly string[] {

@@ -44,6 +44,20 @@ test("real: a file is private and no temporary name stays behind", async () => {
   }
 });
 
+test("real: many files at once into a folder that is not there yet", async () => {
+  const root = await mkdtemp(join(tmpdir(), "tribune-disk-"));
+  try {
+    const names = Array.from({ length: 40 }, (_, i) => `f${i}`);
+    const write = (n: string): Promise<void> =>
+      realDisk.writeAtomic(join(root, "a", "b", n), Buffer.from(n), { makeFolder: true });
+    await Promise.all(names.map(write));
+    assert.deepEqual((await readdir(join(root, "a", "b"))).sort(), names.sort());
+    await assert.rejects(realDisk.writeAtomic(join(root, "c", "f"), Buffer.from("x")), { code: "ENOENT" });
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
 test("makeFolder() makes what is missing, accepts what is there, and refuses where none can be", async () => {
   const root = await mkdtemp(join(tmpdir(), "tribune-disk-"));
   try {

@@ -1,12 +1,16 @@
 /** Small files that must be whole or absent: agent state, node id, gossip snapshots' compaction. */
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 
 export interface Disk {
   /** The file's bytes, or undefined when there is no such file. */
   read(path: string): Promise<Buffer | undefined>;
-  /** Replaces the file: after it resolves the new bytes survive a power cut; before, the old ones do. */
-  writeAtomic(path: string, bytes: Uint8Array, options?: { readonly mode?: number }): Promise<void>;
+  /** Replaces the file: after it resolves the new bytes survive a power cut; before, the old ones do. `makeFolder`: where it is missing. */
+  writeAtomic(
+    path: string,
+    bytes: Uint8Array,
+    options?: { readonly mode?: number; readonly makeFolder?: boolean },
+  ): Promise<void>;
   /** Adds to a file's end, making it if there is none. With `sync` the bytes survive a power cut once it resolves. */
   append(
     path: string,
@@ -50,7 +54,42 @@ export async function makeFolder(path: string, mode: number = 0o755): Promise<vo
     );
     if (there) throw error;
     await makeFolder(above, mode);
-    await mkdir(path, { mode });
+    // Others may be making it as well.
+    await makeFolder(path, mode);
+  }
+}
+
+/** Syncs of folders, one under way for each: who comes meanwhile shares the next. */
+class FolderSyncs {
+  readonly #running = new Map<string, { next: Promise<void> | undefined; readonly now: Promise<void> }>();
+
+  /** Resolves after a sync that began after the call. */
+  sync(path: string): Promise<void> {
+    const running = this.#running.get(path);
+    if (running !== undefined) {
+      running.next ??= running.now.catch(() => {}).then(() => this.#start(path));
+      return running.next;
+    }
+    return this.#start(path);
+  }
+
+  #start(path: string): Promise<void> {
+    const now = syncFolder(path).finally(() => {
+      if (this.#running.get(path)?.now === now) this.#running.delete(path);
+    });
+    this.#running.set(path, { next: undefined, now });
+    return now;
+  }
+}
+const folderSyncs = new FolderSyncs();
+
+async function openIn(path: string, mode: number, folderToo: boolean): Promise<FileHandle> {
+  try {
+    return await open(path, "w", mode);
+  } catch (error) {
+    if (!folderToo || !missing(error)) throw error;
+    await makeFolder(dirname(path));
+    return open(path, "w", mode);
   }
 }
 
@@ -63,9 +102,9 @@ export const realDisk: Disk = {
       throw error;
     }
   },
-  writeAtomic: async (path, bytes, { mode = 0o600 } = {}) => {
+  writeAtomic: async (path, bytes, { mode = 0o600, makeFolder: folderToo = false } = {}) => {
     const temporary = `${path}.tmp`;
-    const handle = await open(temporary, "w", mode);
+    const handle = await openIn(temporary, mode, folderToo);
     try {
       await handle.writeFile(bytes);
       await handle.sync();
@@ -73,7 +112,7 @@ export const realDisk: Disk = {
       await handle.close();
     }
     await rename(temporary, path);
-    await syncFolder(dirname(path));
+    await folderSyncs.sync(dirname(path));
   },
   append: async (path, bytes, { sync = false, mode = 0o644 } = {}) => {
     const handle = await open(path, "a", mode);
