@@ -62,12 +62,13 @@ export class Autopilot {
     if (this.#running) return;
     this.#running = true;
     this.#generation++;
-    const { autopilotHealthMs, autopilotPromoteMs } = this.#parts.timings;
-    this.#every(autopilotHealthMs, () => this.checkHealth());
-    this.#every(autopilotPromoteMs, async () => {
-      await this.promote();
-      await this.removeDeadServers();
+    const { autopilotHealthMs, autopilotCleanupMs } = this.#parts.timings;
+    // A server that has proved stable gets its vote at once: until then the quorum lacks it, and this leadership may not last.
+    this.#every(autopilotHealthMs, async () => {
+      await this.checkHealth();
+      if (this.#running) await this.promote();
     });
+    this.#every(autopilotCleanupMs, () => this.removeDeadServers());
   }
 
   stop(): void {

@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { SimClock } from "../../sim/clock.ts";
-import type { TrackedRead } from "../state/tracked-read.ts";
+import type { TrackedRead, Waiter } from "../state/tracked-read.ts";
 import { ChangeWait, WakeQueue } from "./change-wait.ts";
 import { WAKES_A_TURN } from "./limits.ts";
 
 function setUp() {
   const clock = new SimClock();
-  const waiters = new Set<() => void>();
+  const waiters = new Set<Waiter>();
   const read = {
-    onChange: (wake: () => void) => {
-      waiters.add(wake);
-      return () => waiters.delete(wake);
-    },
+    addWaiter: (waiter: Waiter) => waiters.add(waiter),
+    removeWaiter: (waiter: Waiter) => waiters.delete(waiter),
   } as unknown as TrackedRead<unknown>;
   const ports = { clock, waits: new Set<ChangeWait>(), wakes: new WakeQueue(clock) };
   const wait = (timeMs: number, signal?: AbortSignal): Promise<boolean> =>
@@ -24,7 +22,7 @@ test("a herd is woken in slices, in order", async () => {
   const { clock, waiters, ports, wait } = setUp();
   const woken: number[] = [];
   for (let i = 0; i < WAKES_A_TURN * 2 + 1; i++) void wait(60_000).then(() => woken.push(i));
-  for (const wake of [...waiters]) wake();
+  for (const waiter of [...waiters]) waiter.changed();
   assert.equal(woken.length, 0, "not within the commit");
   await new Promise(setImmediate);
   assert.equal(woken.length, WAKES_A_TURN);

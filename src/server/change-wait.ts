@@ -4,7 +4,7 @@
  * requests get their turn as well.
  */
 import type { Clock, Timer } from "../ports/clock.ts";
-import type { TrackedRead } from "../state/tracked-read.ts";
+import type { TrackedRead, Waiter } from "../state/tracked-read.ts";
 import { WAKES_A_TURN } from "./limits.ts";
 
 export interface Outcome {
@@ -20,12 +20,13 @@ export interface ChangeWaitPorts {
 }
 
 /** Resolves to true when the read may have changed, to false at the end of the time or on {@link stop}; rejects when the caller is gone. */
-export class ChangeWait {
+export class ChangeWait implements Waiter {
   readonly #outcome: Outcome;
   readonly #signal: AbortSignal | undefined;
   readonly #waits: Set<ChangeWait>;
   readonly #timer: Timer;
-  readonly #unsubscribe: () => void;
+  readonly #read: TrackedRead<unknown>;
+  readonly #wakes: WakeQueue;
   #over = false;
 
   constructor(
@@ -41,8 +42,14 @@ export class ChangeWait {
     ports.waits.add(this);
     signal?.addEventListener("abort", this);
     this.#timer = ports.clock.timer(timeMs, () => this.stop());
-    const { wakes } = ports;
-    this.#unsubscribe = read.onChange(() => wakes.add(this));
+    this.#read = read;
+    this.#wakes = ports.wakes;
+    read.addWaiter(this);
+  }
+
+  /** Within the commit that made the read stale. */
+  changed(): void {
+    this.#wakes.add(this);
   }
 
   /** The read may have changed. */
@@ -67,7 +74,7 @@ export class ChangeWait {
     this.#waits.delete(this);
     this.#timer.cancel();
     this.#signal?.removeEventListener("abort", this);
-    this.#unsubscribe();
+    this.#read.removeWaiter(this);
     return true;
   }
 }

@@ -74,7 +74,7 @@ export interface ServerTimings {
   readonly barrierTimeoutMs: number;
   readonly autopilotHealthMs: number;
   readonly autopilotHealthBudgetMs: number;
-  readonly autopilotPromoteMs: number;
+  readonly autopilotCleanupMs: number;
   readonly floodIntervalMs: number;
   readonly leaveRaftRemovalMs: number;
   readonly handOverMs: number;

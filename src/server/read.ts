@@ -10,7 +10,7 @@ import type { NowOrLater } from "../ports/now-or-later.ts";
 import type { Random } from "../ports/random.ts";
 import type { StateStore } from "../state/state-store.ts";
 import type { Query, TrackedRead } from "../state/tracked-read.ts";
-import { ChangeWait, WakeQueue } from "./change-wait.ts";
+import { BlockingQueries } from "./blocking-query.ts";
 import type { Call } from "./dispatcher.ts";
 import { BLOCKING_JITTER_FRACTION, READ_KEYS_REMEMBERED } from "./limits.ts";
 
@@ -50,10 +50,7 @@ export class Reader {
   readonly #metrics: Metrics;
   /** Keys of reads that were asked for: most reads come once, and keeping those would only fill memory. */
   readonly #asked = new Set<string>();
-  readonly #stops = new Set<ChangeWait>();
-  readonly #wakes: WakeQueue;
-  #blocking = 0;
-  #stopped = false;
+  readonly #waiting: BlockingQueries;
 
   constructor(
     parts: ReaderParts,
@@ -61,20 +58,19 @@ export class Reader {
   ) {
     this.#parts = parts;
     this.#clock = ports.clock;
-    this.#wakes = new WakeQueue(ports.clock);
+    this.#waiting = new BlockingQueries(ports);
     this.#random = ports.random;
     this.#metrics = ports.metrics;
   }
 
   /** Blocking queries that wait at the moment. */
   get blocking(): number {
-    return this.#blocking;
+    return this.#waiting.count;
   }
 
   /** The server stops: waiting reads end with what they have. */
   stop(): void {
-    this.#stopped = true;
-    for (const wait of [...this.#stops]) wait.stop();
+    this.#waiting.stop();
   }
 
   /** `key` names the query and the shape with all their arguments; without it nothing is kept. */
@@ -91,7 +87,7 @@ export class Reader {
     const look = (): NowOrLater<R & QueryMeta> => {
       const read = evaluate();
       return request.MinQueryIndex > 0 && read.index <= request.MinQueryIndex
-        ? this.#wait(request, call, evaluate, read).then(answer)
+        ? this.#wait(request, call, evaluate, read, answer)
         : answer(read);
     };
     const settled = this.#settle(request);
@@ -124,51 +120,31 @@ export class Reader {
     return request.RequireConsistent ? this.#parts.consistentRead() : this.#parts.leaderRead();
   }
 
-  /** Evaluates again at each change until the index passes the caller's, the time is over, or the state was replaced. */
-  async #wait<T>(
+  #wait<T, A>(
     request: ReadOptions,
     call: Call,
     evaluate: () => TrackedRead<T>,
     first: TrackedRead<T>,
-  ): Promise<TrackedRead<T>> {
+    answer: (read: TrackedRead<T>) => A,
+  ): Promise<A> {
     const wait = queryTimeMs(request.MaxQueryTime, this.#parts);
-    const deadline = this.#clock.now() + wait + (this.#random.float() * wait) / BLOCKING_JITTER_FRACTION;
-    let read = first;
-    this.#metrics.gauge("rpc.queries_blocking", ++this.#blocking);
-    try {
-      while (read.index <= request.MinQueryIndex) {
-        const woken = await this.#untilChange(read, deadline, call.signal);
-        const replaced = read.abandoned;
-        if (woken) await this.#settle(request);
-        read = evaluate();
-        if (!woken || replaced) break;
-      }
-      return read;
-    } finally {
-      this.#metrics.gauge("rpc.queries_blocking", --this.#blocking);
-    }
+    const jitter = (this.#random.float() * wait) / BLOCKING_JITTER_FRACTION;
+    return this.#waiting.add(
+      {
+        index: request.MinQueryIndex,
+        deadline: this.#clock.now() + roundedUp(wait + jitter),
+        signal: call.signal,
+        settle: () => this.#settle(request),
+        evaluate,
+        answer,
+      },
+      first,
+    );
   }
+}
 
-  /** True when the read may have changed, false at the deadline or when the server stops; rejects when the caller is gone. */
-  #untilChange(
-    read: TrackedRead<unknown>,
-    deadline: number,
-    signal: AbortSignal | undefined,
-  ): Promise<boolean> {
-    if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#stopped) return Promise.resolve(false);
-    return new Promise((resolve, reject) => {
-      new ChangeWait(
-        read,
-        deadline - this.#clock.now(),
-        signal,
-        { resolve, reject },
-        {
-          clock: this.#clock,
-          waits: this.#stops,
-          wakes: this.#wakes,
-        },
-      );
-    });
-  }
+/** In steps of a 500th: Node has a list for each duration that is waited for, and ten thousand waiters need not have one each. */
+function roundedUp(ms: number): number {
+  const step = Math.max(1, Math.floor(ms / 500));
+  return Math.ceil(ms / step) * step;
 }

@@ -193,8 +193,13 @@ export class Server implements ServerApi, ServerCore {
     });
   }
 
-  answer<M extends MethodName>(method: M, request: MethodRequest<M>): NowOrLater<MethodReply<M>> {
-    return this.#answer(method, request, IN_PROCESS);
+  answer<M extends MethodName>(
+    method: M,
+    request: MethodRequest<M>,
+    options?: { readonly signal?: AbortSignal },
+  ): NowOrLater<MethodReply<M>> {
+    const signal = options?.signal;
+    return this.#answer(method, request, signal === undefined ? IN_PROCESS : { signal, from: "" });
   }
 
   onServerUp(handler: () => void): () => void {

@@ -137,7 +137,7 @@ export function testServer(o: TestServerOptions): TestServer {
       coordinateFlushMs: 50,
       autopilotHealthMs: 100,
       autopilotHealthBudgetMs: 80,
-      autopilotPromoteMs: 200,
+      autopilotCleanupMs: 200,
       floodIntervalMs: 500,
       bootstrapRetryBaseMs: 50,
       ...o.override?.timings,

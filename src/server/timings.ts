@@ -14,7 +14,8 @@ export const DEFAULT_TIMINGS: ServerTimings = {
   barrierTimeoutMs: 120_000,
   autopilotHealthMs: 2_000,
   autopilotHealthBudgetMs: 1_000,
-  autopilotPromoteMs: 10_000,
+  /** Dead servers are looked for this often. */
+  autopilotCleanupMs: 10_000,
   /** LAN servers are looked for in the WAN pool this often. */
   floodIntervalMs: 60_000,
   /** A leaving follower waits this long to see itself removed from raft. */
