@@ -9,7 +9,7 @@ import type { SimFigures } from "./gossip-sim.ts";
 import { GROWTH_IDS, GROWTH_LOADS, SCALES as GROWTH_SCALES, type GrowthResult, growth } from "./growth.ts";
 import { closeConnections } from "./http-driver.ts";
 import { wrk } from "./load-tools.ts";
-import { fits, makePlan, type Part, partSeconds, planText } from "./plan.ts";
+import { fits, makePlan, type Part, type Plan, partSeconds, planText } from "./plan.ts";
 import { atRest } from "./process-facts.ts";
 import { address, BenchAgent, type Program } from "./programs.ts";
 import type { Result } from "./report.ts";
@@ -171,7 +171,7 @@ function partsOf(wanted: CompareOptions["wanted"], pairs: number, quick: boolean
       overhead: quick ? 15 : 26,
       pairs: quick ? 1 : pairs,
     }),
-    pool: part("pool of real agents", any(POOL_ROWS), { overhead: quick ? 35 : 48 }),
+    pool: part("pool of real agents", any(POOL_ROWS), { overhead: quick ? 35 : 55 }),
     restart: part("restart with much data", any(RESTART_ROWS), {
       overhead: quick ? 3 : 12,
       once: quick ? 40 : 170,
@@ -220,18 +220,29 @@ class Samples {
 
 const FAILED: Sample = { value: Number.NaN };
 
+/** The schedule of the rows wanted. */
+export function planFor(options: CompareOptions): {
+  readonly plan: Plan;
+  readonly parts: Readonly<Record<string, Part>>;
+  readonly pairs: number;
+} {
+  const kind = options.quick ? "quick" : "whole";
+  const pairs = options.pairs ?? PAIRS[kind];
+  const parts = partsOf(options.wanted, pairs, options.quick);
+  const some = Object.values(parts).filter((p) => p.pairs > 0);
+  const chosen = makePlan(some, BUDGET[kind].plan, !options.quick);
+  if (options.seconds === undefined) return { plan: chosen, parts, pairs };
+  const { seconds } = options;
+  const expected = some.reduce((sum, p) => sum + partSeconds(p, seconds, chosen.warmUpSeconds), 0);
+  return { plan: { ...chosen, seconds, expected }, parts, pairs };
+}
+
 export async function compare(programs: Programs, folder: string, options: CompareOptions): Promise<Outcome> {
   const { quick, wanted } = options;
   const kind = quick ? "quick" : "whole";
-  const pairs = options.pairs ?? PAIRS[kind];
-  const parts = partsOf(wanted, pairs, quick);
-  const plan = makePlan(
-    Object.values(parts).filter((p) => p.pairs > 0),
-    BUDGET[kind].plan,
-    !quick,
-  );
-  const seconds = options.seconds ?? plan.seconds;
-  for (const line of planText({ ...plan, seconds })) console.log(line);
+  const { plan, parts, pairs } = planFor(options);
+  const { seconds } = plan;
+  for (const line of planText(plan)) console.log(line);
   const scale: Scale = { ...SCALES[kind], seconds };
   const cost = (name: string): number => {
     const part = parts[name]!;

@@ -6,6 +6,7 @@
  *   npm run bench -- --only=dns      rows whose id contains the word (with commas: any of them; also growth, sim)
  *   npm run bench -- --pairs=9 --seconds=3 --out=name --note="what the table should say of this run"
  *   npm run bench -- --list          the rows' ids
+ *   npm run bench -- --plan          the schedule only
  *   npm run bench -- --profile ROW   one row under the CPU profiler
  *   npm run bench -- --soak [--minutes 60] [--program=tribune|consul]
  */
@@ -14,9 +15,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { compare, type Outcome, ROWS, SCALES, wants } from "./compare.ts";
+import { type CompareOptions, compare, type Outcome, planFor, ROWS, SCALES, wants } from "./compare.ts";
 import { simTable } from "./gossip-sim.ts";
 import { growthCharts, growthTable } from "./growth.ts";
+import { planText } from "./plan.ts";
 import { notProfiled, profileRow } from "./profile.ts";
 import { missing, PROGRAMS, type Program } from "./programs.ts";
 import { machine, plot, table, wallRatio } from "./report.ts";
@@ -34,6 +36,7 @@ const { values: flags } = parseArgs({
     out: { type: "string" },
     note: { type: "string", default: "" },
     list: { type: "boolean", default: false },
+    plan: { type: "boolean", default: false },
     profile: { type: "string" },
     soak: { type: "boolean", default: false },
     minutes: { type: "string", default: "60" },
@@ -95,6 +98,17 @@ async function main(): Promise<void> {
     for (const row of ROWS) console.log(`${row.id.padEnd(28)} ${row.title}`);
     return;
   }
+  const words = flags.only.split(",").filter((w) => w !== "");
+  const options: CompareOptions = {
+    quick: flags.quick,
+    wanted: wants(words, flags.quick),
+    pairs: flags.pairs === undefined ? undefined : Number(flags.pairs),
+    seconds: flags.seconds === undefined ? undefined : Number(flags.seconds),
+  };
+  if (flags.plan) {
+    for (const line of planText(planFor(options).plan)) console.log(line);
+    return;
+  }
   const lack = missing();
   if (lack !== undefined) {
     console.error(lack);
@@ -129,13 +143,7 @@ async function main(): Promise<void> {
       if (!done.ok) process.exitCode = 1;
       return;
     }
-    const words = flags.only.split(",").filter((w) => w !== "");
-    const outcome = await compare(programs, folder, {
-      quick: flags.quick,
-      wanted: wants(words, flags.quick),
-      pairs: flags.pairs === undefined ? undefined : Number(flags.pairs),
-      seconds: flags.seconds === undefined ? undefined : Number(flags.seconds),
-    });
+    const outcome = await compare(programs, folder, options);
     report(outcome, words);
     for (const r of outcome.results) if (Number.isNaN(wallRatio(r).median)) process.exitCode = 1;
     if (outcome.sim !== undefined && !simTable(outcome.sim).ok) process.exitCode = 1;

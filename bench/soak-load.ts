@@ -3,6 +3,7 @@ import { dnsAnswer } from "./answers.ts";
 import { send } from "./http-driver.ts";
 import type { BenchAgent } from "./programs.ts";
 import { percentile } from "./statistics.ts";
+import { until } from "./until.ts";
 
 /** Bounded, so that the state does not grow by the load: a state that grows would hide what leaks. */
 const KEYS = 1_000;
@@ -13,6 +14,7 @@ const STEP_MS = 10;
 /** Operations under way at once; more are not begun and count as errors: the agents do not keep up. */
 const UNDER_WAY_MAX = 2_000;
 const CONNECTIONS = 64;
+const FILL_WITHIN_MS = 60_000;
 
 export interface Window {
   readonly done: number;
@@ -50,9 +52,15 @@ export class SoakLoad {
     ];
   }
 
-  /** Every key once: reads find them. */
+  /** Every key once: reads find them. A write that an election falls into is made again. */
   async fill(): Promise<void> {
-    for (let i = 0; i < KEYS; i++) await send("PUT", `${this.#servers[0]!.http}/v1/kv/soak/${i}`, VALUE);
+    for (let i = 0; i < KEYS; i++)
+      await until(`key ${i} written`, FILL_WITHIN_MS, () =>
+        send("PUT", `${this.#servers[0]!.http}/v1/kv/soak/${i}`, VALUE).then(
+          () => true,
+          () => false,
+        ),
+      );
   }
 
   async #churn(turn: number): Promise<void> {
