@@ -249,9 +249,14 @@ class Agent implements RunningAgent {
     if (!config.disableCoordinates) this.#coordinates.start();
   }
 
-  answer<M extends MethodName>(method: M, request: MethodRequest<M>): NowOrLater<MethodReply<M>> {
+  answer<M extends MethodName>(
+    method: M,
+    request: MethodRequest<M>,
+    options?: { readonly signal?: AbortSignal },
+  ): NowOrLater<MethodReply<M>> {
     const most = (request as { readonly MaxStaleDuration?: bigint } | null)?.MaxStaleDuration ?? 0n;
-    return (most > 0n ? undefined : this.#delegate.answer?.(method, request)) ?? this.rpc(method, request);
+    const atHand = most > 0n ? undefined : this.#delegate.answer?.(method, request, options);
+    return atHand ?? this.rpc(method, request, options);
   }
 
   async rpc<M extends MethodName>(

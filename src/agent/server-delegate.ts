@@ -110,9 +110,13 @@ export class ServerDelegate implements Delegate {
     this.#bucket.set(rate, burst);
   }
 
-  answer<M extends MethodName>(method: M, request: MethodRequest<M>): NowOrLater<MethodReply<M>> {
+  answer<M extends MethodName>(
+    method: M,
+    request: MethodRequest<M>,
+    options?: { readonly signal?: AbortSignal },
+  ): NowOrLater<MethodReply<M>> {
     this.#admit();
-    return this.#server.answer?.(method, request) ?? this.#server.rpc(method, request);
+    return this.#server.answer?.(method, request, options) ?? this.#server.rpc(method, request, options);
   }
 
   async rpc<M extends MethodName>(

@@ -150,14 +150,15 @@ export class Call {
         this.meta(out, options.level ? consistencyLevel(request) : undefined);
         return out;
       });
-    if (request.MinQueryIndex > 0 || request.MaxStaleDuration > 0n || this.agent.answer === undefined)
+    if (request.MaxStaleDuration > 0n || this.agent.answer === undefined)
       return this.#readLater(method, request, options);
     const told = (reply: unknown): MethodReply<M> & QueryMeta => {
       const out = reply as MethodReply<M> & QueryMeta;
       this.meta(out, options.level ? consistencyLevel(request) : undefined);
       return out;
     };
-    return whenReady(this.agent.answer(method, request) as NowOrLater<unknown>, told);
+    const waits = request.MinQueryIndex > 0 ? { signal: this.signal } : undefined;
+    return whenReady(this.agent.answer(method, request, waits) as NowOrLater<unknown>, told);
   }
 
   async #readLater<M extends MethodName>(

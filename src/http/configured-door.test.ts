@@ -84,10 +84,10 @@ test("a client that goes away ends the call that waits for it; so does closing t
     get: (target, key) => {
       if (key === "config") return config;
       const value = Reflect.get(target, key, target) as unknown;
-      if (key !== "rpc") return typeof value === "function" ? value.bind(target) : value;
+      if (key !== "answer") return typeof value === "function" ? value.bind(target) : value;
       return (method: "KVS.Get", q: never, options: { readonly signal?: AbortSignal } = {}) => {
         if (options.signal !== undefined) signals.push(options.signal);
-        return target.rpc(method, q, options);
+        return target.answer!(method, q, options);
       };
     },
   });

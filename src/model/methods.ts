@@ -330,5 +330,9 @@ export interface RpcCaller {
     options?: { readonly signal?: AbortSignal },
   ): Promise<MethodReply<M>>;
   /** As `rpc`, but what is at hand is returned or thrown as it is. Where it is missing, nothing ever is at hand. */
-  answer?<M extends MethodName>(method: M, request: MethodRequest<M>): NowOrLater<MethodReply<M>>;
+  answer?<M extends MethodName>(
+    method: M,
+    request: MethodRequest<M>,
+    options?: { readonly signal?: AbortSignal },
+  ): NowOrLater<MethodReply<M>>;
 }

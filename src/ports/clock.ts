@@ -17,13 +17,21 @@ export interface Clock {
 /** setTimeout's largest delay; a longer one would fire at once. */
 const TIMEOUT_MS_MAX = 0x7fff_ffff;
 
+/** An object without functions of its own: blocking queries have ten thousands of them. */
+class SystemTimer implements Timer {
+  readonly #handle: NodeJS.Timeout;
+  constructor(handle: NodeJS.Timeout) {
+    this.#handle = handle;
+  }
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+}
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
-  timer: (delayMs, fire) => {
-    const handle = setTimeout(fire, Math.min(Math.max(delayMs, 0), TIMEOUT_MS_MAX));
-    return { cancel: () => clearTimeout(handle) };
-  },
+  timer: (delayMs, fire) => new SystemTimer(setTimeout(fire, Math.min(Math.max(delayMs, 0), TIMEOUT_MS_MAX))),
 };
 
 /** Waits on `clock`; rejects with the signal's reason when aborted. */

@@ -33,10 +33,18 @@ export interface TrackedRead<T> extends Answer<T> {
    * already. To be called in the same tick as the read. `wake` must be short and must not write. Returns the way to stop.
    */
   onChange(wake: () => void): () => void;
+  /** As `onChange`, for who has an object already: ten thousand waiters then need no functions of their own. */
+  addWaiter(waiter: Waiter): void;
+  removeWaiter(waiter: Waiter): void;
   /** The caller's own derivative (an encoded body), kept as long as the read. */
   attached: unknown;
   /** Ends the watching that `track` began. */
   release(): void;
+}
+
+/** Somebody who waits for a change. `changed` must be short and must not write. */
+export interface Waiter {
+  changed(): void;
 }
 
 /** What a read depends on. */
@@ -151,7 +159,7 @@ export class Read<T> implements TrackedRead<T>, Watcher {
   #stale = false;
   #abandoned = false;
   #pinned = false;
-  readonly #waiters = new Set<() => void>();
+  readonly #waiters = new Set<Waiter>();
 
   constructor(commits: Commits, query: Query<T>) {
     this.#commits = commits;
@@ -174,17 +182,21 @@ export class Read<T> implements TrackedRead<T>, Watcher {
   }
 
   onChange(wake: () => void): () => void {
+    const waiter: Waiter = { changed: wake };
+    this.addWaiter(waiter);
+    return () => this.removeWaiter(waiter);
+  }
+
+  addWaiter(waiter: Waiter): void {
     if (this.#watches === undefined && !this.#stale && this.#version !== this.#commits.version)
       this.#stale = true;
-    if (this.#stale) {
-      wake();
-      return () => {};
-    }
+    if (this.#stale) return waiter.changed();
     this.#watch();
-    this.#waiters.add(wake);
-    return () => {
-      if (this.#waiters.delete(wake) && this.#waiters.size === 0 && !this.#pinned) this.#unwatch();
-    };
+    this.#waiters.add(waiter);
+  }
+
+  removeWaiter(waiter: Waiter): void {
+    if (this.#waiters.delete(waiter) && this.#waiters.size === 0 && !this.#pinned) this.#unwatch();
   }
 
   /** Watches from now until {@link release}; called in the tick of the read. */
@@ -208,7 +220,7 @@ export class Read<T> implements TrackedRead<T>, Watcher {
   wake(): void {
     const waiters = [...this.#waiters];
     this.#waiters.clear();
-    for (const waiter of waiters) waiter();
+    for (const waiter of waiters) waiter.changed();
   }
 
   #watch(): void {
