@@ -280,6 +280,22 @@ test("lock: child, exit codes, semaphore, exclusion", async () => {
     /^Setting up lock at path: cli\/lock\/\.lock\nAttempting lock acquisition\nStarting handler\nChild terminated, releasing lock\nCleanup succeeded\n$/,
   );
   assert.equal((await ask("lock -child-exit-code -n=2 cli/sem exit 3")).code, 2);
+  for (const [words, text] of [
+    ["lock cli/lock kill -9 $$", "Error running handler: signal: killed\n"],
+    [
+      "lock -shell=false cli/lock nosuchprogram",
+      'Error starting handler: exec: "nosuchprogram": executable file not found in $PATH\n',
+    ],
+    [
+      "lock -shell=false cli/lock ./none",
+      "Error starting handler: fork/exec ./none: no such file or directory\n",
+    ],
+  ] as const)
+    assert.deepEqual(await ask(words), { code: 0, stdout: "", stderr: text });
+  assert.match(
+    (await ask("lock -verbose /cli//lock/ true")).stdout,
+    /^Setting up lock at path: cli\/lock\/\.lock\n/,
+  );
   const order = join(folder, "order");
   await Promise.all(
     [1, 2, 3].map((n) =>

@@ -68,7 +68,12 @@ export class LockHolder {
     const limits = [signal, this.#stopped.signal];
     if (timeoutMs > 0) limits.push(AbortSignal.timeout(Math.ceil(timeoutMs)));
     const until = AbortSignal.any(limits);
-    this.#session = await this.#client.session.create({ Name: sessionName, TTL: SESSION_TTL });
+    this.#session = await this.#client.session.create({
+      Name: sessionName,
+      TTL: SESSION_TTL,
+      // With its session the contender's key goes, too; the key of a lock stays and says that it is free.
+      Behavior: this.#semaphore ? "delete" : "release",
+    });
     const sessionLost = this.#keepSession();
     sessionLost.catch(() => {});
     try {

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { posix } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { CommandError, withClient } from "./attempt.ts";
 import { type Command, EXIT, type Invocation } from "./command.ts";
 import { CLIENT_FLAGS, SERVER_FLAGS } from "./http-options.ts";
 import { LockError, LockHolder } from "./lock-holder.ts";
-import { userShell } from "./watch-handler.ts";
+import { endOf, startFailure, userShell } from "./watch-handler.ts";
 
 /** Between SIGTERM and SIGKILL. As Consul. */
 const KILL_GRACE_MS = 5_000;
@@ -64,7 +65,7 @@ export const command: Command = {
     if (flags.int("monitor-retry") < 0) return refuse("Number for 'monitor-retry' must be >= 0");
     return withClient(call, "Lock acquisition failed", async (client) => {
       await client.agent.self();
-      const path = prefix.replace(/^\//, "");
+      const path = posix.join(prefix.replace(/^\//, ""), ".").replace(/^\.$/, "");
       const verbose = (line: string): void => {
         if (flags.bool("verbose")) call.print(line);
       };
@@ -85,7 +86,11 @@ export const command: Command = {
         verbose("Attempting lock acquisition");
         const held = await holder.acquire();
         if (held === undefined)
-          throw new CommandError("Shutdown triggered or timeout during lock acquisition");
+          throw new CommandError(
+            call.io.interrupt.aborted
+              ? "Shutdown triggered during lock acquisition"
+              : "Shutdown triggered or timeout during lock acquisition",
+          );
         // `close` ends the watch too; that is no loss.
         held.lost.catch(() => {});
         const code = await runChild(call, child, held.lost, verbose);
@@ -119,11 +124,15 @@ async function runChild(
     stdio: [passStdin ? "inherit" : "ignore", "inherit", "inherit"],
   });
   if (passStdin) verbose("Stdin passed to handler process");
+  /** What there is to complain about, or "". */
   const ended = new Promise<string>((resolve) => {
-    child.on("error", (error) => resolve(error.message));
-    child.on("close", (code, signal) =>
-      resolve(code === 0 ? "" : code === null ? `signal: ${signal}` : `exit status ${code}`),
+    child.on("error", (error: NodeJS.ErrnoException) =>
+      resolve(`Error starting handler: ${startFailure(file, error)}`),
     );
+    child.on("close", (code, signal) => {
+      const end = endOf(code, signal);
+      resolve(end === "" ? "" : `Error running handler: ${end}`);
+    });
   });
   const interrupted = new Promise<"interrupted">((resolve) => {
     if (io.interrupt.aborted) resolve("interrupted");
@@ -140,11 +149,13 @@ async function runChild(
   if (first.kind === "ended") {
     verbose("Child terminated, releasing lock");
     if (first.failure === "") return EXIT.ok;
-    call.complain(`Error running handler: ${first.failure}`);
+    call.complain(first.failure);
     return flags.bool("child-exit-code") ? EXIT.noMatch : EXIT.ok;
   }
   verbose(first.kind === "lost" ? "Lock lost, killing child" : "Shutdown triggered, killing child");
   await kill(child, ended, verbose);
+  const failure = await ended;
+  if (failure !== "") call.complain(failure);
   return first.kind === "lost" && flags.bool("child-exit-code") ? EXIT.noMatch : EXIT.ok;
 }
 

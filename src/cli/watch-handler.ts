@@ -24,6 +24,40 @@ export interface HandlerResult {
 export const userShell = (env: Readonly<Record<string, string | undefined>>): string =>
   env["SHELL"] || "/bin/sh";
 
+/** How Go names the signals that end programs. */
+const SIGNAL_NAMES: Readonly<Record<string, string>> = {
+  SIGABRT: "aborted",
+  SIGALRM: "alarm clock",
+  SIGBUS: "bus error",
+  SIGFPE: "floating point exception",
+  SIGHUP: "hangup",
+  SIGILL: "illegal instruction",
+  SIGINT: "interrupt",
+  SIGKILL: "killed",
+  SIGPIPE: "broken pipe",
+  SIGQUIT: "quit",
+  SIGSEGV: "segmentation fault",
+  SIGTERM: "terminated",
+  SIGUSR1: "user defined signal 1",
+  SIGUSR2: "user defined signal 2",
+};
+
+/** How a program ended, in Go's words; "" for exit code 0. */
+export const endOf = (code: number | null, signal: string | null): string =>
+  code === 0 ? "" : code === null ? `signal: ${SIGNAL_NAMES[signal ?? ""] ?? signal}` : `exit status ${code}`;
+
+/** Why a program could not be started, in Go's words. */
+export function startFailure(file: string, error: NodeJS.ErrnoException): string {
+  const reasons: Readonly<Record<string, string>> = {
+    ENOENT: "no such file or directory",
+    EACCES: "permission denied",
+    ENOEXEC: "exec format error",
+  };
+  if (error.code === "ENOENT" && !file.includes("/"))
+    return `exec: ${JSON.stringify(file)}: executable file not found in $PATH`;
+  return `fork/exec ${file}: ${reasons[error.code ?? ""] ?? error.message}`;
+}
+
 /** Resolves when the program has ended; `signal` sends it SIGTERM. */
 export function runHandler(o: HandlerOptions): Promise<HandlerResult> {
   const [file, args] = o.shell ? [userShell(o.env), ["-c", o.argv.join(" ")]] : [o.argv[0]!, o.argv.slice(1)];
@@ -53,12 +87,8 @@ export function runHandler(o: HandlerOptions): Promise<HandlerResult> {
     };
     child.stdout?.on("data", keep);
     child.stderr?.on("data", keep);
-    child.on("error", (error: NodeJS.ErrnoException) =>
-      done(error.code === "ENOENT" ? `exec: "${file}": executable file not found in $PATH` : error.message),
-    );
-    child.on("close", (code, signalName) =>
-      done(code === 0 ? "" : code === null ? `signal: ${signalName}` : `exit status ${code}`),
-    );
+    child.on("error", (error: NodeJS.ErrnoException) => done(startFailure(file, error)));
+    child.on("close", (code, signalName) => done(endOf(code, signalName)));
     // A handler may end without reading its input.
     child.stdin!.on("error", () => {});
     child.stdin!.end(`${o.json}\n`);
