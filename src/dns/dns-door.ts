@@ -61,6 +61,8 @@ class Door implements DnsDoor {
   readonly #agent: AgentApi;
   readonly #log: Logger;
   readonly #resolver: Resolver;
+  /** Of the query timings. */
+  readonly #labels: Readonly<Record<string, string>>;
   readonly #udp: UdpSocket[] = [];
   readonly #tcp: Server[] = [];
   readonly #connections = new Set<Socket>();
@@ -70,6 +72,7 @@ class Door implements DnsDoor {
   constructor(agent: AgentApi) {
     this.#agent = agent;
     this.#resolver = new Resolver(agent);
+    this.#labels = { node: agent.config.nodeName };
     this.#log = agent.log.named("agent.dns");
   }
 
@@ -128,13 +131,18 @@ class Door implements DnsDoor {
   }
 
   #listenUdp(host: string, port: number): Promise<number> {
+    // Clients ask again: the last one's address need not be looked at anew.
+    let last: string | undefined;
     return new Promise((resolve, reject) => {
       const socket = createSocket({
         type: isIPv6(host) ? "udp6" : "udp4",
         recvBufferSize: 1 << 20,
         // Answers go to where queries came from: an address, for which the resolver would take a further turn of the loop.
-        lookup: ((address: string, of: number, done: LookupDone) =>
-          isIP(address) === 0 ? lookup(address, of, done) : done(null, address, of)) as DatagramLookup,
+        lookup: ((address: string, of: number, done: LookupDone) => {
+          if (address !== last && isIP(address) === 0) return lookup(address, of, done);
+          last = address;
+          done(null, address, of);
+        }) as DatagramLookup,
       });
       socket.once("error", reject);
       socket.on("message", (bytes, from) => this.#onPacket(socket, bytes, from));
@@ -209,17 +217,15 @@ class Door implements DnsDoor {
   #served(query: Query, client: Client, port: number, started: number): void {
     const elapsed = this.#agent.clock.now() - started;
     const reverse = query.name.toLowerCase().endsWith(".arpa.");
-    this.#agent.metrics.sample(reverse ? "dns.ptr_query" : "dns.domain_query", elapsed, {
-      node: this.#agent.config.nodeName,
-    });
-    this.#log.debug("request served from client", {
+    this.#agent.metrics.sample(reverse ? "dns.ptr_query" : "dns.domain_query", elapsed, this.#labels);
+    this.#log.debug("request served from client", () => ({
       name: query.name,
       type: TYPE_NAMES.get(query.type) ?? `TYPE${query.type}`,
       class: query.class === 1 ? "IN" : String(query.class),
       latency: `${elapsed.toFixed(3)}ms`,
       client: `${bracketed(client.address)}:${port}`,
       client_network: client.network,
-    });
+    }));
   }
 
   #onConnection(socket: Socket): void {

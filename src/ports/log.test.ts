@@ -57,9 +57,11 @@ test("a line given as a function is made only for who reads it", () => {
   const read: string[] = [];
   const stop = hub.attach((l) => read.push(l.message), "debug");
   log.debug(line);
+  log.debug("x", () => ({ made: ++made }));
   stop();
   log.debug(line);
-  assert.deepEqual([read, made], [["d1"], 1]);
+  log.debug("x", () => ({ made: ++made }));
+  assert.deepEqual([read, made], [["d1", "x"], 2]);
 });
 
 test("level names in any case, with the two long forms", () => {

@@ -13,8 +13,8 @@ export type LogFields = Readonly<Record<string, string | number | bigint | boole
 
 export interface Logger {
   trace(message: string, fields?: LogFields): void;
-  /** A function is called only when a sink reads this level; else there is no line, also not for a later reader. */
-  debug(message: string | (() => string), fields?: LogFields): void;
+  /** Functions are called only when a sink reads this level; else there is no line, also not for a later reader. */
+  debug(message: string | (() => string), fields?: LogFields | (() => LogFields)): void;
   info(message: string, fields?: LogFields): void;
   warn(message: string, fields?: LogFields): void;
   error(message: string, fields?: LogFields): void;
@@ -95,10 +95,11 @@ export class LogHub {
   logger(name: string): Logger {
     const at = (level: LogLevel) => {
       const weight = levelWeight(level);
-      return (message: string | (() => string), fields: LogFields = {}): void => {
-        if (typeof message !== "string") {
+      return (message: string | (() => string), fields: LogFields | (() => LogFields) = {}): void => {
+        if (typeof message === "function" || typeof fields === "function") {
           if (weight < this.#lowest) return;
-          message = message();
+          if (typeof message === "function") message = message();
+          if (typeof fields === "function") fields = fields();
         }
         this.write({ wallMs: this.#clock.wall(), level, name, message, fields });
       };
