@@ -7,7 +7,8 @@
 import type { Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
 import { Applier, type ApplierHost } from "./applier.ts";
-import type { RaftConfiguration, RaftServer, SnapshotMeta } from "./contract.ts";
+import { Callers } from "./callers.ts";
+import type { RaftConfiguration, SnapshotMeta } from "./contract.ts";
 import type {
   ConfigurationChange,
   CoreEvent,
@@ -23,11 +24,11 @@ import { RaftCore, type Recovered } from "./core/raft-core.ts";
 import { holdsLease } from "./core/reads.ts";
 import type { Core, DriverOptions, DriverPorts } from "./driver-ports.ts";
 import { RAFT_ERROR, RaftStorageError, raftError, unreachable } from "./errors.ts";
+import { Exchange, type ExchangeHost } from "./exchange.ts";
 import { APPEND_BYTES_MAX, UNCOMMITTED_ENTRIES_MAX } from "./limits.ts";
 import { type Applied, type Done, Proposals } from "./proposals.ts";
 import { openStore, reconcileStores, restoreNewest } from "./recovery.ts";
-import { drain, type HeldRequest, type SnapshotHost, SnapshotWork } from "./snapshot-work.ts";
-import { NoAnswerError } from "./transport-contract.ts";
+import { drain, type SnapshotHost, SnapshotWork } from "./snapshot-work.ts";
 
 interface Batch {
   readonly ops: StoreOp[];
@@ -56,12 +57,8 @@ export class RaftDriver {
 
   #pumpPlanned = false;
 
-  #nextId = 1;
-  readonly #requests = new Map<number, HeldRequest>();
-  readonly #verifies = new Map<number, Done<void>>();
-  readonly #changes = new Map<number, Done<number>>();
-  #bootstrapDone: Done<void> | undefined;
-  #transferDone: Done<void> | undefined;
+  readonly #callers = new Callers();
+  readonly #exchange: Exchange;
   readonly #roleHandlers = new Set<
     (change: Pick<Extract<Effect, { kind: "role" }>, "role" | "leader">) => void
   >();
@@ -82,6 +79,21 @@ export class RaftDriver {
     this.#proposals = new Proposals(ports.clock);
     this.#applier = new Applier(this.#applierHost());
     this.#snapshots = new SnapshotWork(this.#host());
+    this.#exchange = new Exchange(this.#exchangeHost());
+  }
+
+  #exchangeHost(): ExchangeHost {
+    const driver = this;
+    return {
+      ports: this.#ports,
+      get generation() {
+        return driver.#generation;
+      },
+      get stopped() {
+        return driver.#stopped;
+      },
+      step: (event) => this.#step(event),
+    };
   }
 
   #applierHost(): ApplierHost {
@@ -110,7 +122,9 @@ export class RaftDriver {
     return {
       options: this.#options,
       ports: this.#ports,
-      requests: this.#requests,
+      get requests() {
+        return driver.#exchange.requests;
+      },
       get core() {
         return driver.#core;
       },
@@ -228,31 +242,25 @@ export class RaftDriver {
         ? RAFT_ERROR.notLeader
         : undefined;
     if (refusal !== undefined) return done(raftError(refusal));
-    const id = this.#nextId++;
-    this.#verifies.set(id, done);
-    this.#step({ kind: "verify", id });
+    this.#step(this.#callers.verify(done));
   }
 
   change(change: ConfigurationChange, done: Done<number>): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) return done(raftError(refusal), 0);
-    const id = this.#nextId++;
-    this.#changes.set(id, done);
-    this.#step({ kind: "change", id, change });
+    this.#step(this.#callers.change(change, done));
   }
 
   bootstrap(configuration: RaftConfiguration, done: Done<void>): void {
-    if (this.#core === undefined || this.#bootstrapDone !== undefined)
-      return done(raftError(RAFT_ERROR.cannotBootstrap));
-    this.#bootstrapDone = done;
-    this.#step({ kind: "bootstrap", configuration });
+    const event = this.#core === undefined ? undefined : this.#callers.bootstrap(configuration, done);
+    if (event === undefined) return done(raftError(RAFT_ERROR.cannotBootstrap));
+    this.#step(event);
   }
 
   transfer(to: string | undefined, done: Done<void>): void {
     const refusal = this.#refusal();
     if (refusal !== undefined) return done(raftError(refusal));
-    this.#transferDone = done;
-    this.#step({ kind: "transfer", to });
+    this.#step(this.#callers.transfer(to, done));
   }
 
   /** Whether a read here sees every acknowledged write, by the lease. */
@@ -282,9 +290,7 @@ export class RaftDriver {
       void drain(body).then(() => reply(raftError(RAFT_ERROR.shutdown)));
       return;
     }
-    const id = this.#nextId++;
-    this.#requests.set(id, { body, reply });
-    this.#step({ kind: "request", id, request });
+    this.#exchange.receive(request, body, reply);
   }
 
   // --- the loop ---
@@ -403,9 +409,9 @@ export class RaftDriver {
   #run(effect: Effect): void {
     switch (effect.kind) {
       case "send":
-        return this.#send(effect.to, effect);
+        return this.#exchange.send(effect);
       case "reply":
-        return this.#reply(effect.id, effect.response);
+        return this.#exchange.reply(effect);
       case "log":
         return this.#log[effect.level](effect.message, effect.fields);
       case "role":
@@ -415,22 +421,11 @@ export class RaftDriver {
       case "refused":
         return this.#proposals.onRefused(effect.error);
       case "verified":
-        return this.#onVerified(effect);
-      case "changed": {
-        const done = this.#changes.get(effect.id);
-        this.#changes.delete(effect.id);
-        return done?.(effect.error === undefined ? undefined : raftError(effect.error), effect.index);
-      }
-      case "bootstrapped": {
-        const done = this.#bootstrapDone;
-        this.#bootstrapDone = undefined;
-        return done?.(effect.error === undefined ? undefined : raftError(effect.error));
-      }
-      case "transferred": {
-        const done = this.#transferDone;
-        this.#transferDone = undefined;
-        return done?.(effect.error === undefined ? undefined : raftError(effect.error));
-      }
+        return this.#callers.onVerified(effect, (index, done) => this.#applier.whenApplied(index, done));
+      case "changed":
+      case "bootstrapped":
+      case "transferred":
+        return this.#callers.onAnswer(effect);
       case "read-entries":
         return this.#readEntries(effect);
       case "send-snapshot":
@@ -466,36 +461,6 @@ export class RaftDriver {
       });
   }
 
-  #send(to: RaftServer, { lane, request }: Extract<Effect, { kind: "send" }>): void {
-    const generation = this.#generation;
-    const { clock, metrics } = this.#ports;
-    const sentAt = clock.now();
-    this.#ports.transport.send(to, lane, request, (error, response) => {
-      if (request.kind === "append" && response !== undefined) {
-        const heartbeat = lane === "heartbeat";
-        metrics.sample(
-          `raft.replication.${heartbeat ? "heartbeat" : "appendEntries.rpc"}.${to.id}`,
-          clock.now() - sentAt,
-        );
-        if (!heartbeat)
-          metrics.count(`raft.replication.appendEntries.logs.${to.id}`, request.entries?.length ?? 0);
-      }
-      if (generation !== this.#generation || this.#stopped) return;
-      if (response !== undefined) return this.#step({ kind: "response", to, request, response });
-      // A peer that answers "unexpected command" to a pre-vote has none; like one that hangs up on it.
-      const closed = error instanceof NoAnswerError ? error.closed : true;
-      this.#step({ kind: "failed", to, request, closed });
-    });
-  }
-
-  #reply(id: number, response: RaftResponse): void {
-    const held = this.#requests.get(id);
-    if (held === undefined) return;
-    this.#requests.delete(id);
-    if (held.body === undefined) return held.reply(response);
-    void drain(held.body).then(() => held.reply(response));
-  }
-
   #onRole(effect: Extract<Effect, { kind: "role" }>): void {
     const s = this.#core?.state;
     if (effect.role !== "leader" && s !== undefined) {
@@ -505,14 +470,6 @@ export class RaftDriver {
     this.#ports.metrics.count(`raft.state.${effect.role}`);
     if (effect.role === "candidate") this.#ports.metrics.count("raft.transition.heartbeat_timeout");
     for (const handler of [...this.#roleHandlers]) handler({ role: effect.role, leader: effect.leader });
-  }
-
-  #onVerified({ id, index, error }: Extract<Effect, { kind: "verified" }>): void {
-    const done = this.#verifies.get(id);
-    this.#verifies.delete(id);
-    if (done === undefined) return;
-    if (error !== undefined) return done(raftError(error));
-    this.#applier.whenApplied(index, done);
   }
 
   #readEntries({ to, epoch, from, through }: Extract<Effect, { kind: "read-entries" }>): void {
@@ -559,21 +516,10 @@ export class RaftDriver {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const error = raftError(text);
     this.#proposals.refuseQueue(text);
-    const fail = <K, T>(map: Map<K, Done<T>>): void => {
-      const all = [...map.values()];
-      map.clear();
-      for (const done of all) done(error, undefined as never);
-    };
-    fail(this.#verifies);
-    fail(this.#changes);
     this.#proposals.abort(0, Number.POSITIVE_INFINITY, text);
     this.#applier.drop(error);
-    for (const r of [...this.#requests.values()]) void drain(r.body).then(() => r.reply(error));
-    this.#requests.clear();
-    this.#bootstrapDone?.(error);
-    this.#bootstrapDone = undefined;
-    this.#transferDone?.(error);
-    this.#transferDone = undefined;
+    this.#exchange.fail(error);
+    this.#callers.fail(error);
   }
 
   #reopen(waitMs: number): void {
