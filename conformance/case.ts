@@ -18,6 +18,8 @@ interface StepOptions {
   readonly view?: View;
   /** Fields at any depth that are not compared. */
   readonly without?: readonly string[];
+  /** What matches this is not compared: where the original's own answer is not always the same. */
+  readonly hide?: RegExp;
 }
 
 export interface HttpStep extends StepOptions {
@@ -28,7 +30,12 @@ export interface HttpStep extends StepOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Remembers a string of the answer for `{{name}}` in later steps of the family: a path of keys into the JSON, or ":text". */
   readonly keep?: Readonly<Record<string, string>>;
-  /** Asks again, for 10 s at most, until the answer's body contains this text (or, with "!" first, does not). */
+  /** Writes the body into this file of the world's folder; a later step sends it with `bodyFile`. */
+  readonly saveAs?: string;
+  readonly bodyFile?: string;
+  /** The answer never ends: what counts is its head. */
+  readonly endless?: boolean;
+  /** Asks again, for a minute at most, until the answer's body contains this text (or, with "!" first, does not). */
   readonly until?: string;
 }
 
@@ -45,8 +52,8 @@ export interface CliStep extends StepOptions {
   /** Files written into the command's folder before it runs. */
   readonly files?: Readonly<Record<string, string>>;
   readonly keep?: Readonly<Record<string, string>>;
-  /** Sends SIGINT after so long. */
-  readonly interruptMs?: number;
+  /** Sends SIGINT once the standard output contains this; for commands that end only so. */
+  readonly interruptOn?: string;
 }
 
 export type Step = HttpStep | DnsStep | CliStep;
@@ -59,16 +66,25 @@ export interface Case {
 export interface Family {
   readonly name: string;
   readonly cases: readonly Case[];
+  /** Leaves nothing that a later family would see. */
+  readonly traceless?: true;
+  /** Its cases do not build on each other. */
+  readonly independent?: true;
 }
 
 /** The ID of a case, as docs/DIVERGENCE.md lists it. */
 export const caseId = (family: Family, c: Case): string => `${family.name}/${c.name}`;
 
 /** A family of cases; a name that comes twice gets a number. */
-export function family(name: string, cases: readonly Case[]): Family {
+export function family(
+  name: string,
+  cases: readonly Case[],
+  options: Pick<Family, "traceless" | "independent"> = {},
+): Family {
   const seen = new Map<string, number>();
   return {
     name,
+    ...options,
     cases: cases.map((c) => {
       const n = (seen.get(c.name) ?? 0) + 1;
       seen.set(c.name, n);
@@ -76,6 +92,12 @@ export function family(name: string, cases: readonly Case[]): Family {
     }),
   };
 }
+
+/** The same family; what matches is not compared. */
+export const hiding = (hide: RegExp, f: Family): Family => ({
+  ...f,
+  cases: f.cases.map((c) => ({ ...c, steps: c.steps.map((s) => ({ hide, ...s })) })),
+});
 
 type HttpOptions = Omit<HttpStep, "kind" | "method" | "path" | "body">;
 

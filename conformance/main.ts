@@ -3,20 +3,25 @@
  * one of the texts (a text with a blank: contains it).
  *
  * - `both` (without `--against`): both programs at once, compared with each other.
- * - `consul`, `tribune`: one program, compared with what the original answered when it was recorded (`testdata/`).
+ * - `tribune`: ours, compared with what the original answered when it was recorded (`testdata/`); needs no original.
+ * - `consul`: the original, compared with its own recording: what differs then is an answer that is not always the same.
  *
- * `--record` (with both or consul) writes what the original answers; `--write-results` writes results.json; `--keep` leaves the agents' folders;
+ * `--record` (with both or consul) writes what the original answers; `--write-results` (with both or tribune) writes results.json;
  * `--subnets 127.12.1,127.12.2` chooses the loopback addresses of the original's agents and of ours, so that runs can be side by side;
- * `--list` prints the IDs; `--all` shows explained differences as well. Exits 1 when a difference has no reason in docs/DIVERGENCE.md.
+ * `--keep` leaves the agents' folders; `--list` prints the IDs; `--all` shows explained differences as well.
+ *
+ * Exits 1 when a difference has no reason in docs/DIVERGENCE.md or a reason explains nothing, 2 for a wrong command line.
  */
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
+import { constants } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { caseId, type Family } from "./case.ts";
+import { type Case, caseId, type Family } from "./case.ts";
 import { families } from "./cases/families.ts";
 import { ignoredFields, parseDivergences } from "./divergence.ts";
-import { type Kept, play } from "./play.ts";
+import { firstKept, play } from "./play.ts";
 import { readRecording, writeRecording } from "./recording.ts";
+import { differs, idleRows, mergeResults, type Result, readResults, writeResults } from "./results.ts";
 import { sideBySide } from "./side-by-side.ts";
 import { PROGRAMS, type ProgramName, SUBNETS, World } from "./world.ts";
 
@@ -38,6 +43,10 @@ if (against !== "both" && !PROGRAMS.includes(against as ProgramName)) {
   process.stderr.write(`--against ${against}: want one of ${[...PROGRAMS, "both"].join(", ")}\n`);
   process.exit(2);
 }
+/** A case that takes longer is told: it waits for something that does not come. */
+const SLOW_S = 20;
+/** Cases of a family that do not build on each other are played so many at once. */
+const AT_ONCE = 6;
 const subnets = values.subnets.split(",");
 if (subnets.length !== PROGRAMS.length || !subnets.every((s) => /^127\.\d+\.\d+$/.test(s))) {
   process.stderr.write(
@@ -53,36 +62,33 @@ if (values.list) {
   process.exit(0);
 }
 
-interface Result {
-  readonly id: string;
-  readonly family: string;
-  readonly theirs: string | undefined;
-  readonly ours: string;
-}
-
 /** A family is played whole when one of its cases is asked for: later cases build on earlier ones. */
 async function playFamily(
   f: Family,
   worlds: readonly World[],
   recorded: ReadonlyMap<string, string>,
 ): Promise<readonly Result[]> {
-  const kept = worlds.map((): Kept => new Map());
-  const out: Result[] = [];
-  for (const c of f.cases) {
+  const kept = worlds.map(firstKept);
+  const playCase = async (c: Case): Promise<Result> => {
     const id = caseId(f, c);
+    const from = performance.now();
     const texts = await Promise.all(worlds.map((w, i) => play(w, c, kept[i]!, ignored)));
-    if (picked(id))
-      out.push(
-        worlds.length === 2
-          ? { id, family: f.name, theirs: texts[0], ours: texts[1]! }
-          : { id, family: f.name, theirs: recorded.get(id), ours: texts[0]! },
-      );
-  }
-  return out;
+    const seconds = (performance.now() - from) / 1000;
+    if (seconds > SLOW_S) console.log(`${id}: took ${seconds.toFixed(0)} s`);
+    return worlds.length === 2
+      ? { id, family: f.name, theirs: texts[0], ours: texts[1]! }
+      : { id, family: f.name, theirs: recorded.get(id), ours: texts[0]! };
+  };
+  const out: Result[] = [];
+  const step = f.independent ? AT_ONCE : 1;
+  for (let i = 0; i < f.cases.length; i += step)
+    out.push(...(await Promise.all(f.cases.slice(i, i + step).map(playCase))));
+  return out.filter((r) => picked(r.id));
 }
 
-const differs = (r: Result): boolean => r.theirs !== r.ours && !(against === "consul" && values.record);
-const reasonOf = (r: Result): string | undefined => reasons.find((d) => d.matches(r.id))?.reason;
+/** The original needs no reasons to agree with itself. */
+const reasonOf = (r: Result): string | undefined =>
+  against === "consul" ? undefined : rows.find((d) => d.matches(r.id))?.reason;
 const [left, right] = against === "both" ? ["consul", "tribune"] : ["recorded", against];
 
 function show(r: Result): void {
@@ -92,65 +98,40 @@ function show(r: Result): void {
   console.log(r.theirs === undefined ? `  not recorded\n  > ${r.ours}` : sideBySide(r.theirs, r.ours));
 }
 
-interface FamilyCount {
-  readonly cases: number;
-  readonly same: number;
-  readonly explained: number;
-  readonly unexplained: number;
-}
-interface ResultsFile {
-  readonly original: string;
-  readonly families: Readonly<Record<string, FamilyCount>>;
-  readonly differences: readonly { readonly id: string; readonly reason: string | null }[];
-}
-
-/** This run's results in place of the earlier ones of the families that were played whole. */
-function mergedResults(before: ResultsFile | undefined): ResultsFile {
-  const counts: Record<string, FamilyCount> = {};
-  const differences: { readonly id: string; readonly reason: string | null }[] = [];
-  for (const f of families) {
-    const played = results.filter((r) => r.family === f.name);
-    const earlier = before?.families[f.name];
-    if (played.length < f.cases.length) {
-      if (earlier === undefined) continue;
-      counts[f.name] = earlier;
-      differences.push(...(before?.differences ?? []).filter((d) => d.id.startsWith(`${f.name}/`)));
-      continue;
-    }
-    const other = played.filter(differs);
-    const explained = other.filter((r) => reasonOf(r) !== undefined).length;
-    counts[f.name] = {
-      cases: played.length,
-      same: played.length - other.length,
-      explained,
-      unexplained: other.length - explained,
-    };
-    differences.push(...other.map((r) => ({ id: r.id, reason: reasonOf(r) ?? null })));
-  }
-  return { original: "Consul 1.8.7", families: counts, differences };
-}
-
+const onlyRecords = against === "consul" && values.record;
 const started = performance.now();
 const names: readonly ProgramName[] = against === "both" ? PROGRAMS : [against as ProgramName];
 const worlds = names.map((name) => new World(name, subnets[PROGRAMS.indexOf(name)]));
-const page = new URL("../docs/DIVERGENCE.md", import.meta.url);
-const reasons = existsSync(page) ? parseDivergences(readFileSync(page, "utf8")) : [];
-const ignored = ignoredFields(reasons);
+const rows = parseDivergences(readFileSync(new URL("../docs/DIVERGENCE.md", import.meta.url), "utf8"));
+const ignored = ignoredFields(rows);
 const results: Result[] = [];
 let failure: unknown;
+// Agents and commands end with this process (`leash.ts`); what is on disk is left to clear away.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+  process.once(signal, () => {
+    for (const w of worlds) {
+      void w.close(true);
+      rmSync(w.folder, { recursive: true, force: true, maxRetries: 5 });
+    }
+    process.exit(128 + constants.signals[signal]);
+  });
 try {
   await Promise.all(worlds.map((w) => w.start()));
   console.log(`${names.join(" and ")} ready after ${((performance.now() - started) / 1000).toFixed(1)} s`);
-  for (const f of families) {
-    if (!f.cases.some((c) => picked(caseId(f, c)))) continue;
+  const lastAsked = families.findLastIndex((f) => f.cases.some((c) => picked(caseId(f, c))));
+  for (const f of families.slice(0, lastAsked + 1)) {
+    // Later families find what earlier ones leave, so these are played as well, without a word.
+    const asked = f.cases.some((c) => picked(caseId(f, c)));
+    if (!asked && f.traceless) continue;
     const from = performance.now();
     const played = await playFamily(f, worlds, against === "both" ? new Map() : readRecording(f.name));
+    if (!asked) continue;
     results.push(...played);
-    const same = played.filter((r) => r.theirs === r.ours).length;
+    const same = played.filter((r) => !differs(r)).length;
     console.log(
       `${f.name}: ${same} of ${played.length} the same (${((performance.now() - from) / 1000).toFixed(1)} s)`,
     );
-    for (const r of played.filter(differs)) show(r);
+    if (!onlyRecords) for (const r of played.filter(differs)) show(r);
     if (values.record && against !== "tribune" && played.length === f.cases.length)
       writeRecording(f.name, new Map(played.map((r) => [r.id, against === "both" ? r.theirs! : r.ours])));
   }
@@ -162,26 +143,17 @@ try {
 if (failure !== undefined) throw failure;
 
 const other = results.filter(differs);
-const explained = other.filter((r) => reasonOf(r) !== undefined);
 const open = other.filter((r) => reasonOf(r) === undefined);
-const unused =
-  positionals.length > 0 || against === "consul"
-    ? []
-    : reasons.filter((d) => !d.pattern.startsWith("field ") && !other.some((r) => d.matches(r.id)));
-for (const d of unused) console.log(`docs/DIVERGENCE.md: nothing differs any more for ${d.pattern}`);
+const ids = families.flatMap((f) => f.cases.map((c) => caseId(f, c)));
+const idle = against === "consul" ? [] : idleRows(rows, ids, results);
+for (const d of idle) console.log(`docs/DIVERGENCE.md: nothing differs (any more) for ${d.pattern}`);
 
-const count = {
-  cases: results.length,
-  same: results.length - other.length,
-  explained: explained.length,
-  unexplained: open.length,
-};
+const seconds = ((performance.now() - started) / 1000).toFixed(0);
 console.log(
-  `\n${count.cases} cases: ${count.same} the same, ${count.explained} differ for a reason in docs/DIVERGENCE.md, ${count.unexplained} differ without one (${((performance.now() - started) / 1000).toFixed(0)} s)`,
+  against === "consul"
+    ? `\n${results.length} cases: ${results.length - other.length} as recorded, ${other.length} otherwise (${seconds} s)`
+    : `\n${results.length} cases: ${results.length - other.length} the same, ${other.length - open.length} differ for a reason in docs/DIVERGENCE.md, ${open.length} differ without one (${seconds} s)`,
 );
-if (values["write-results"]) {
-  const at = new URL("results.json", import.meta.url);
-  const before = existsSync(at) ? (JSON.parse(readFileSync(at, "utf8")) as ResultsFile) : undefined;
-  writeFileSync(at, `${JSON.stringify(mergedResults(before), null, 2)}\n`);
-}
-process.exit(open.length > 0 || unused.length > 0 ? 1 : 0);
+if (values["write-results"] && against !== "consul")
+  writeResults(mergeResults(readResults(), families, results));
+process.exit((open.length > 0 && !onlyRecords) || idle.length > 0 ? 1 : 0);

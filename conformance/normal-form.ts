@@ -50,11 +50,22 @@ export function normalText(text: string, names: Names = new Names()): string {
       .replace(/conformance-(consul|tribune)-\w+/g, "<folder>")
       .replace(/20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)/g, "<time>")
       .replace(/20\d\d-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)? \+0000 UTC/g, "<time>")
-      // Go names the name server that it asked.
+      .replace(/\b\w+day, \d\d-\w{3}-\d\d \d\d:\d\d:\d\d \S+/g, "<time>")
+      // Go names the name server that it asked; what a resolver says that knows nothing depends on the machine.
       .replace(/lookup (\S*) on [\d.]+:53/g, "lookup $1")
+      .replace(
+        /(lookup \S*): (?:no such host|server misbehaving|Temporary failure[^\n]*|[^\n]*(?:timeout|refused|unreachable))/g,
+        "$1: <not found>",
+      )
       .replace(/current modify index \d+/g, "current modify index <index>")
       .replace(/^((?:Create|Modify)Index +)\d+$/gm, "$1<index>")
       .replace(/read udp \S+->\S+: /g, "")
+      // Go's listing of flags: names and defaults must agree, what a value is called and descriptions are each program's own.
+      .replace(/^( {2}-[\w-]+)[^\n]*(?=\n {4}\t)/gm, "$1")
+      .replace(
+        /(?:^ {4}\t.*\n)+/gm,
+        (lines) => `    \t<description>${/ \(default .*\)\n$/.exec(lines)?.[0] ?? "\n"}`,
+      )
   );
 }
 
@@ -182,6 +193,7 @@ export function normalHeaders(headers: ReadonlyMap<string, string>): readonly st
     const key = name.toLowerCase();
     if (TRANSPORT.has(key)) continue;
     if (key === "x-consul-index") out.push(`${name}: ${value === "0" || value === "1" ? value : "<index>"}`);
+    else if (key === "last-modified") out.push(`${name}: <time>`);
     else if (key === "x-consul-contenthash") out.push(`${name}: <hash>`);
     else if (key === "x-consul-lastcontact" || key === "age") out.push(`${name}: <number>`);
     else out.push(`${name}: ${normalText(value)}`);

@@ -1,9 +1,11 @@
 /** One program under test: its four agents on loopback addresses of their own, the same configuration for each program. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentName } from "./case.ts";
+import { killGroup, leash } from "./leash.ts";
 
 export const PROGRAMS = ["consul", "tribune"] as const;
 export type ProgramName = (typeof PROGRAMS)[number];
@@ -14,6 +16,7 @@ export const SUBNETS: Readonly<Record<ProgramName, string>> = { consul: "127.12.
 /** What stands for either in normal forms. */
 const ANY_SUBNET = "127.12.0.";
 const HOST: Readonly<Record<AgentName, number>> = { s1: 1, c1: 2, t1: 3, d1: 4 };
+export const AGENTS = Object.keys(HOST) as readonly AgentName[];
 const READY_MS = 240_000;
 
 /** The same in both programs, so that it need not be blanked out. */
@@ -85,7 +88,7 @@ export class World {
   async start(): Promise<void> {
     const { file, words, argv0 } = this.command();
     if (!existsSync(file)) throw new Error(`no ${file}: run interop/setup.sh`);
-    for (const agent of Object.keys(HOST) as AgentName[]) {
+    for (const agent of AGENTS) {
       const config = join(this.folder, `${agent}.hcl`);
       const ip = this.ip(agent);
       writeFileSync(
@@ -97,12 +100,15 @@ export class World {
       );
       const child = spawn(file, [...words, "agent", "-config-file", config], {
         argv0,
+        // A process group of its own: a terminal's interrupt is for us, and what an agent has started ends with it.
+        detached: true,
         stdio: ["ignore", "pipe", "pipe"],
       });
       const log = createWriteStream(join(this.folder, `${agent}.log`));
       child.stdout.pipe(log, { end: false });
       child.stderr.pipe(log, { end: false });
       this.#children.push(child);
+      if (child.pid !== undefined) leash.hold(child.pid);
     }
     await this.#until("s1", "/v1/catalog/datacenters", '["dc1","dc2"]');
     // Tagged addresses come with the agent's own synchronisation, not with the leader's registration.
@@ -138,14 +144,17 @@ export class World {
     }
   }
 
-  /** Ends the agents; `keep` leaves their logs. */
-  async close(keep: boolean = false): Promise<void> {
-    for (const child of this.#children) child.kill("SIGKILL");
+  /** Kills the agents and what they have started; `keep` leaves their logs. */
+  async close(keep: boolean): Promise<void> {
     await Promise.all(
-      this.#children.map((c) =>
-        c.exitCode === null && c.signalCode === null ? new Promise((r) => c.once("exit", r)) : 0,
-      ),
+      this.#children.map(async (c) => {
+        const ended = c.exitCode !== null || c.signalCode !== null ? undefined : once(c, "exit");
+        if (c.pid !== undefined) killGroup(c.pid);
+        await ended;
+        if (c.pid !== undefined) leash.release(c.pid);
+      }),
     );
+    this.#children.length = 0;
     if (!keep) rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,15 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { COMMANDS } from "../src/cli/commands.ts";
 import { apiRoutes } from "../src/http/api.ts";
-import {
-  ABSENT_COMMANDS,
-  ABSENT_ROUTES,
-  COMPATIBILITY_FILE,
-  compatibilityPage,
-  table,
-} from "./compatibility.ts";
+import { ABSENT_ROUTES, COMPATIBILITY_FILE, compatibilityPage, table } from "./compatibility.ts";
 
 test("docs/COMPATIBILITY.md is what the sources say", async () => {
   assert.equal(
@@ -24,8 +17,6 @@ test("what is called absent is absent", () => {
     const start = pattern.split("{")[0]!;
     assert.ok(!apiRoutes.some((r) => r.method === method && r.pattern.startsWith(start)), pattern);
   }
-  for (const name of ABSENT_COMMANDS)
-    assert.ok(!Object.keys(COMMANDS).some((c) => c === name || c.startsWith(`${name} `)), name);
 });
 
 test("access control, the mesh's authority and its routing are known to refuse, keys to work", async () => {

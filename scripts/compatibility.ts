@@ -1,9 +1,15 @@
 /**
- * docs/COMPATIBILITY.md, made from the tables of the sources: routes, RPC methods, commands, configuration keys. A test checks
- * that making it anew changes nothing; `node_modules/.bin/node scripts/compatibility.ts` writes it.
+ * docs/COMPATIBILITY.md, made from the tables of the sources (routes, RPC methods, commands, configuration keys) and from what
+ * the conformance suite found. A test checks that making it anew changes nothing; `node_modules/.bin/node scripts/compatibility.ts` writes it.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { COMMANDS_OF_THE_ORIGINAL } from "../conformance/cases/cli-flags.ts";
+import { families } from "../conformance/cases/families.ts";
+import { parseDivergences } from "../conformance/divergence.ts";
+import { readResults } from "../conformance/results.ts";
+import { type Standing, standings, standingText } from "../conformance/standing.ts";
+import { dnsForms, endpointName } from "../conformance/subject.ts";
 import type { Key, Keys } from "../src/agent/config/key.ts";
 import { CONFIG_KEYS } from "../src/agent/config/schema.ts";
 import { COMPATIBLE_VERSION } from "../src/agent/version.ts";
@@ -19,22 +25,22 @@ import type { Type } from "../src/wire/schema.ts";
 
 export const COMPATIBILITY_FILE = fileURLToPath(new URL("../docs/COMPATIBILITY.md", import.meta.url));
 
+const standing: ReadonlyMap<string, Standing> = standings(
+  families,
+  readResults(),
+  parseDivergences(readFileSync(fileURLToPath(new URL("../docs/DIVERGENCE.md", import.meta.url)), "utf8")),
+);
+const cases = (subject: string): string => standingText(standing.get(subject));
+
 /** What the open edition of 1.8.7 has and Tribune has not. A test checks that nothing of it has come meanwhile. */
 export const ABSENT_ROUTES: readonly (readonly [string, string])[] = [
   ["GET", "/v1/agent/connect/ca/roots"],
   ["GET", "/v1/agent/connect/ca/leaf/{service}"],
   ["POST", "/v1/agent/connect/authorize"],
 ];
-export const ABSENT_COMMANDS: readonly string[] = [
-  "acl",
-  "connect ca",
-  "connect envoy",
-  "connect expose",
-  "connect proxy",
-  "intention",
-  "login",
-  "logout",
-];
+const ABSENT_COMMANDS: readonly string[] = [...COMMANDS_OF_THE_ORIGINAL].filter(
+  (name) => !Object.hasOwn(COMMANDS, name),
+);
 
 /** Text of a refusal that a handler gives to everybody; undefined when it would work. */
 async function refusal(run: () => unknown): Promise<string | undefined> {
@@ -116,9 +122,10 @@ async function routeRows(refused: ReadonlyMap<string, string>): Promise<readonly
       `\`${route.pattern}\``,
       text === undefined ? "works" : `refuses: ${text}`,
       extras.join(", "),
+      cases(endpointName(route)),
     ]);
   }
-  for (const [method, pattern] of ABSENT_ROUTES) rows.push([method, `\`${pattern}\``, "absent", ""]);
+  for (const [method, pattern] of ABSENT_ROUTES) rows.push([method, `\`${pattern}\``, "absent", "", ""]);
   return rows.sort((a, b) => (a[1]! < b[1]! ? -1 : a[1]! > b[1]! ? 1 : a[0]! < b[0]! ? -1 : 1));
 }
 
@@ -145,8 +152,8 @@ const commandRows = (): readonly (readonly string[])[] =>
   [
     ...Object.entries(COMMANDS)
       .filter(([, entry]) => entry.load !== undefined)
-      .map(([name, entry]) => [`\`${name}\``, "works", entry.synopsis]),
-    ...ABSENT_COMMANDS.map((name) => [`\`${name}\``, "absent", ""]),
+      .map(([name, entry]) => [`\`${name}\``, "works", entry.synopsis, cases(name)]),
+    ...ABSENT_COMMANDS.map((name) => [`\`${name}\``, "absent", "", ""]),
   ].sort((a, b) => (a[0]! < b[0]! ? -1 : 1));
 
 function statusOf(key: Key<unknown>): string {
@@ -196,19 +203,26 @@ export async function compatibilityPage(): Promise<string> {
   const sections = [
     `# Compatibility
 
-Made by \`scripts/compatibility.ts\` from the tables in the sources; a test checks that making it anew changes nothing. Reference: the
+Made by \`scripts/compatibility.ts\` from the tables in the sources and the results of the conformance suite; a test checks that making it anew changes nothing. Reference: the
 open edition of Consul ${COMPATIBLE_VERSION}.
 
 - **works**: as there; exceptions are in \`docs/DIVERGENCE.md\`.
 - **refuses**: there, with the answer that Consul gives while the feature is switched off.
 - **no effect yet**: read and checked; nothing acts on it, and the agent warns at its start.
-- **absent**: Consul has it, Tribune has not (HTTP: 404).`,
+- **absent**: Consul has it, Tribune has not (HTTP: 404).
+- **cases**: how often it was asked of both programs (\`npm run conformance\`), with good and with bad input, and how many of the answers
+  differ; each difference has its reason in \`docs/DIVERGENCE.md\`.`,
     `## HTTP API`,
-    table(["method", "path", "status", "also"], await routeRows(refused)),
+    table(["method", "path", "status", "also", "cases"], await routeRows(refused)),
+    `## DNS`,
+    table(
+      ["name asked for", "cases"],
+      dnsForms.map((form) => [`\`${form}\``.replace(/^`([^<_].*)`$/, "$1"), cases(form)]),
+    ),
     `## RPC on port 8300`,
     table(["method", "status", "answered by", "also"], methodRows(refused)),
     `## Commands`,
-    table(["command", "status", "what it does"], commandRows()),
+    table(["command", "status", "what it does", "cases"], commandRows()),
     `## Configuration
 
 Keys of files; most names may also be written in Camel case. \`services\` and \`checks\` are lists of what stands under \`service\` and

@@ -86,6 +86,7 @@ export const agentChecks = family("agent-checks", [
     "pass/nope",
     "pass/c2",
     "pass/",
+    "warn/c1?note=warned",
     "warn/nope",
     "fail/c4",
     "pass/c1?ns=a",

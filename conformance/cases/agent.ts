@@ -144,6 +144,8 @@ export const agent = family("agent", [
     "/v1/agent/service/register",
     {
       Name: "nat",
+      // Without tags the next full synchronisation, whenever that is, would change them from null to [].
+      Tags: ["t"],
       connect: { native: true },
       enable_tag_override: true,
       tagged_addresses: { x: { Address: "a", Port: 2 } },
@@ -259,7 +261,11 @@ export const agent = family("agent", [
     "join/127.0.0.1:bad",
     "join/nohost.invalid?wan=1",
     "join/[::1",
+    "join/{{s1}}",
   ].map((p) => put(`/v1/agent/${p}`)),
+  get("/v1/agent/monitor", { view: "status", endless: true }),
+  get("/v1/agent/monitor?logjson&loglevel=warn", { view: "status", endless: true }),
+  get("/v1/agent/monitor?loglevel=bogus"),
   put("/v1/agent/service/deregister/x", undefined, { view: "none" }),
   put("/v1/agent/service/deregister/x", undefined, { at, view: "none" }),
   put("/v1/agent/reload"),

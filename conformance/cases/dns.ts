@@ -40,6 +40,7 @@ export const dnsFamily = family("dns", [
   dns(ask("s1.node.consul", "A")),
   dns(ask("s1.node.consul", "TXT")),
   dns(ask("1.0.12.127.in-addr.arpa", "PTR")),
+  dns(ask("9.9.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.d.f.ip6.arpa", "PTR")),
 ]);
 
 function quiet(c: Case): Case {

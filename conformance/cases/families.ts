@@ -6,6 +6,7 @@ import { agentChecks } from "./agent-checks.ts";
 import { catalog } from "./catalog.ts";
 import { cliAgent } from "./cli-agent.ts";
 import { cliCatalog } from "./cli-catalog.ts";
+import { cliFlags } from "./cli-flags.ts";
 import { cliKv } from "./cli-kv.ts";
 import { cliLocal } from "./cli-local.ts";
 import { cliOperator } from "./cli-operator.ts";
@@ -15,6 +16,7 @@ import { coordinate } from "./coordinate.ts";
 import { discoveryChain } from "./discovery-chain.ts";
 import { dnsFamily } from "./dns.ts";
 import { event } from "./event.ts";
+import { farewell } from "./farewell.ts";
 import { health } from "./health.ts";
 import { internalUi } from "./internal-ui.ts";
 import { kv } from "./kv.ts";
@@ -55,5 +57,7 @@ export const families: readonly Family[] = [
   cliAgent,
   cliOperator,
   cliLocal,
+  cliFlags,
   dnsFamily,
+  farewell,
 ];

@@ -1,6 +1,9 @@
-import { del, family, get, post, put } from "../case.ts";
+import { del, family, get, http, post, put } from "../case.ts";
 
 const KEY = "WbL6oaTPom+7RG7Q/INbJWKy09OLar/Hf2SuOAdoQE4=";
+const SECOND_KEY = "4r1sHbzmPpyRO0VHqbJGD7kGT5iM6DE4gIXCoH4fZ3c=";
+/** That of the worlds. */
+const PRIMARY_KEY = "pUqJrVyVRj5jsiYEkM/tFQYfWyJIv4s3XkvDwy7Cu5s=";
 
 export const operator = family("operator", [
   ...[
@@ -70,5 +73,14 @@ export const operator = family("operator", [
   post("/v1/operator/keyring", { Key: KEY }),
   get("/v1/operator/keyring"),
   put("/v1/operator/keyring", { Key: KEY }, { at: "c1" }),
+  // A second key comes, is used, and goes.
+  put("/v1/operator/keyring", { Key: SECOND_KEY }, { view: "sorted" }),
+  post("/v1/operator/keyring?relay-factor=1", { Key: SECOND_KEY }),
+  put("/v1/operator/keyring?relay-factor=1", { Key: SECOND_KEY }),
+  put("/v1/operator/keyring", { Key: PRIMARY_KEY }),
+  del("/v1/operator/keyring?relay-factor=9"),
+  http("DELETE", "/v1/operator/keyring", {}),
+  http("DELETE", "/v1/operator/keyring", { Key: PRIMARY_KEY }, { view: "sorted" }),
+  http("DELETE", "/v1/operator/keyring?relay-factor=1", { Key: SECOND_KEY }),
   get("/v1/operator/keyring"),
 ]);

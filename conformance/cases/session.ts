@@ -7,10 +7,10 @@ export const session = family("session", [
   put("/v1/session/create", { Name: "s1", LockDelay: 5 }, { keep: { one: "ID" } }),
   put("/v1/session/create", undefined, { keep: { two: "ID" } }),
   put("/v1/session/create", "", { keep: { three: "ID" } }),
-  put("/v1/session/create", { Name: "ttl", TTL: "10s", Behavior: "delete" }, { keep: { ttl: "ID" } }),
+  put("/v1/session/create", { Name: "ttl", TTL: "10m", Behavior: "delete" }, { keep: { ttl: "ID" } }),
   put("/v1/session/create", { Name: "at c1", Node: "c1" }, { keep: { c: "ID" } }),
   put("/v1/session/create", { Name: "from c1" }, { at: "c1", keep: { d: "ID" } }),
-  put("/v1/session/create", { TTL: "10s", Checks: [] }, { keep: { e: "ID" } }),
+  put("/v1/session/create", { TTL: "10m", Checks: [] }, { keep: { e: "ID" } }),
   put("/v1/session/create", { NodeChecks: ["serfHealth"], ServiceChecks: null }, { keep: { f: "ID" } }),
   put("/v1/session/create", { Node: "ext3", Checks: [], Name: "ext" }, { keep: { g: "ID" } }),
   ...[

@@ -1,4 +1,4 @@
-import { family, get, http, put } from "../case.ts";
+import { family, get, http, put, wait } from "../case.ts";
 
 export const snapshot = family("snapshot", [
   get("/v1/snapshot", { view: "status" }),
@@ -14,4 +14,7 @@ export const snapshot = family("snapshot", [
   put("/v1/snapshot?dc=dc9", "garbage"),
   put("/v1/snapshot?stale", "garbage"),
   http("DELETE", "/v1/snapshot"),
+  get("/v1/snapshot", { view: "none", saveAs: "http.snap" }),
+  put("/v1/snapshot", undefined, { bodyFile: "http.snap" }),
+  wait("/v1/kv/app/x", "app/x"),
 ]);

@@ -1,0 +1,110 @@
+import { type Case, cli, family } from "../case.ts";
+
+/** All commands of 1.8.7's open edition; groups with their subcommands. */
+const GROUPS: readonly string[] = [
+  "acl",
+  "acl auth-method",
+  "acl binding-rule",
+  "acl policy",
+  "acl role",
+  "acl token",
+  "catalog",
+  "config",
+  "connect",
+  "connect ca",
+  "intention",
+  "kv",
+  "operator",
+  "operator autopilot",
+  "operator raft",
+  "services",
+  "snapshot",
+  "tls",
+  "tls ca",
+  "tls cert",
+];
+const COMMANDS: readonly string[] = [
+  ...["create", "delete", "list", "read", "update"].flatMap((verb) =>
+    ["auth-method", "binding-rule", "policy", "role", "token"].map((what) => `acl ${what} ${verb}`),
+  ),
+  "acl bootstrap",
+  "acl set-agent-token",
+  "acl token clone",
+  "acl translate-rules",
+  "agent",
+  "catalog datacenters",
+  "catalog nodes",
+  "catalog services",
+  "config delete",
+  "config list",
+  "config read",
+  "config write",
+  "connect ca get-config",
+  "connect ca set-config",
+  "connect envoy",
+  "connect expose",
+  "connect proxy",
+  "debug",
+  "event",
+  "exec",
+  "force-leave",
+  "info",
+  "intention check",
+  "intention create",
+  "intention delete",
+  "intention get",
+  "intention match",
+  "join",
+  "keygen",
+  "keyring",
+  "kv delete",
+  "kv export",
+  "kv get",
+  "kv import",
+  "kv put",
+  "leave",
+  "lock",
+  "login",
+  "logout",
+  "maint",
+  "members",
+  "monitor",
+  "operator autopilot get-config",
+  "operator autopilot set-config",
+  "operator raft list-peers",
+  "operator raft remove-peer",
+  "reload",
+  "rtt",
+  "services deregister",
+  "services register",
+  "snapshot inspect",
+  "snapshot restore",
+  "snapshot save",
+  "tls ca create",
+  "tls cert create",
+  "validate",
+  "version",
+  "watch",
+];
+
+export const COMMANDS_OF_THE_ORIGINAL: ReadonlySet<string> = new Set([...GROUPS, ...COMMANDS]);
+
+/** Commands that no other case lets end well: their doors are shut here, or they do not end. */
+const WELL_ONLY_SO = /^(acl|agent|connect|debug|intention|login|logout|monitor|operator raft remove-peer)\b/;
+
+/** Help is there; the listing of flags after one that is none names them all, with their defaults. */
+export const cliFlags = family(
+  "cli-flags",
+  [
+    ...GROUPS.flatMap((name): readonly Case[] => [
+      cli(name, { view: "status" }),
+      cli(`${name} -h`, { view: "status" }),
+    ]),
+    ...COMMANDS.flatMap((name): readonly Case[] => [
+      ...(WELL_ONLY_SO.test(name) ? [cli(`${name} -h`, { view: "status" })] : []),
+      // The name of a debug archive is the time.
+      cli(`${name} -bogus`, { hide: /(?<=consul-debug-)\d+/g }),
+    ]),
+  ],
+  { traceless: true, independent: true },
+);
