@@ -7,8 +7,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createGzip } from "node:zlib";
 import type { TribuneClient } from "../client/client.ts";
 import { ClientError } from "../client/errors.ts";
+import type { AgentSelf } from "../client/types.ts";
 import { formatDuration } from "../wire/duration.ts";
 import { stringifyJson } from "../wire/json.ts";
+import { goTime } from "./acl-view.ts";
 import { CommandError, withClient } from "./attempt.ts";
 import { type Command, EXIT, type Invocation } from "./command.ts";
 import { CLIENT_FLAGS } from "./http-options.ts";
@@ -16,6 +18,9 @@ import { indentJson } from "./watch.ts";
 
 const TARGETS = ["metrics", "logs", "pprof", "host", "agent", "cluster"] as const;
 type Target = (typeof TARGETS)[number];
+
+const NO_PROFILES =
+  "[WARN] Unable to capture pprof. Set enable_debug to true on target agent to enable profiling.";
 
 /** Shorter ones would measure the measuring. */
 const DURATION_MS_MIN = 10_000;
@@ -56,8 +61,13 @@ export const command: Command = {
   flagErrors: "==> Error parsing flags: ",
   run: (call) =>
     withClient(call, "Error querying target agent", async (client) => {
-      const plan = planOf(call);
+      const asked = planOf(call);
       const self = await client.agent.self();
+      const profiled = self.DebugConfig["EnableDebug"] !== false;
+      if (asked.capture.includes("pprof") && !profiled) call.complain(NO_PROFILES);
+      const plan = profiled
+        ? asked
+        : { ...asked, capture: asked.capture.filter((target) => target !== "pprof") };
       const { print } = call;
       const archive = call.flags.bool("archive");
       await refuseExisting(plan.output, archive);
@@ -72,7 +82,7 @@ export const command: Command = {
         print(`    ${label}: '${value}'`);
       await mkdir(plan.output, { recursive: true, mode: 0o755 });
       await captureStatic(call, client, plan, self);
-      print("==> Beginning capture interval");
+      print(`==> Beginning capture interval ${goTime(new Date().toISOString())} (0)`);
       await captureIntervals(call, client, plan);
       if (archive) {
         await packFolder(plan.output, `${plan.output}.tar.gz`);
@@ -128,18 +138,19 @@ async function refuseExisting(output: string, archive: boolean): Promise<void> {
       throw new CommandError(`==> Capture validation failed: output directory already exists: ${path}`);
 }
 
-const json = (value: unknown): string => `${indentJson(stringifyJson(value))}\n`;
+const json = (value: unknown): string => `${indentJson(stringifyJson(value), "\t")}\n`;
 
 async function captureStatic(
   call: Invocation,
   client: TribuneClient,
   plan: Plan,
-  self: unknown,
+  self: AgentSelf,
 ): Promise<void> {
   const write = (name: string, value: unknown): Promise<void> =>
     writeFile(join(plan.output, name), json(value));
   await write("index.json", {
     Version: 1,
+    AgentVersion: self.Config.Version,
     Interval: formatDuration(BigInt(plan.intervalMs) * 1_000_000n),
     Duration: formatDuration(BigInt(plan.durationMs) * 1_000_000n),
     Targets: plan.capture,
@@ -178,14 +189,14 @@ async function captureIntervals(call: Invocation, client: TribuneClient, plan: P
       work.push(captureLog(client, join(folder, "consul.log"), lengthMs, signal));
     if (profiles && !(await captureProfiles(client, folder, lengthMs))) {
       profiles = false;
-      call.complain(
-        "[WARN] Unable to capture pprof. Set enable_debug to true on target agent to enable profiling.",
-      );
+      call.complain(NO_PROFILES);
     }
     for (const result of await Promise.allSettled(work))
       if (result.status === "rejected" && !signal.aborted)
         call.complain(`Error capturing: ${(result.reason as Error).message}`);
-    call.print(`==> Capture successful ${new Date(stamp * 1000).toISOString()} (${n})`);
+    call.print(
+      `==> Capture successful ${goTime(new Date(stamp * 1000).toISOString().replace(".000", ""))} (${n + 1})`,
+    );
     const left = lengthMs - (performance.now() - started);
     if (left > 0) await delay(left, undefined, { signal }).catch(() => {});
   }
