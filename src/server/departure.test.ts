@@ -32,6 +32,7 @@ async function cluster(block: number): Promise<TestServer[]> {
           maxAppendEntries: 64,
         },
         rpcHoldTimeoutMs: 30_000,
+        timings: { handOverMs: 30_000 },
         // Who ended without a leave stays in raft for as long as a test looks.
         autopilot: {
           cleanupDeadServers: false,
