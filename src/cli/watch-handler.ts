@@ -16,6 +16,8 @@ export interface HandlerOptions {
 export interface HandlerResult {
   /** "" when it ended with 0. */
   readonly failure: string;
+  /** Whether it could be started. */
+  readonly started: boolean;
   /** Newest bytes written, where they are kept. */
   readonly output: Buffer;
   readonly outputBytes: number;
@@ -70,11 +72,11 @@ export function runHandler(o: HandlerOptions): Promise<HandlerResult> {
       env: { ...o.env, CONSUL_INDEX: o.index.toString() },
       stdio: ["pipe", stream, stream],
     });
-    const done = (failure: string): void => {
+    const done = (failure: string, started: boolean = true): void => {
       o.signal.removeEventListener("abort", onAbort);
       let output = Buffer.concat(kept);
       if (typeof o.output === "number") output = output.subarray(Math.max(0, output.byteLength - o.output));
-      resolve({ failure, output, outputBytes: total });
+      resolve({ failure, started, output, outputBytes: total });
     };
     const onAbort = (): void => void child.kill("SIGTERM");
     o.signal.addEventListener("abort", onAbort, { once: true });
@@ -87,7 +89,7 @@ export function runHandler(o: HandlerOptions): Promise<HandlerResult> {
     };
     child.stdout?.on("data", keep);
     child.stderr?.on("data", keep);
-    child.on("error", (error: NodeJS.ErrnoException) => done(startFailure(file, error)));
+    child.on("error", (error: NodeJS.ErrnoException) => done(startFailure(file, error), false));
     child.on("close", (code, signalName) => done(endOf(code, signalName)));
     // A handler may end without reading its input.
     child.stdin!.on("error", () => {});

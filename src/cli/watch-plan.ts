@@ -6,6 +6,7 @@ import type { TribuneClient } from "../client/client.ts";
 import type { QueryOptions, QueryReply } from "../client/query.ts";
 import type { WatchOptions } from "../client/watch.ts";
 import { watch } from "../client/watch.ts";
+import { parseJson, stringifyJson } from "../wire/json.ts";
 
 /** Parameters as they are written in a configuration or given as flags. */
 export interface WatchParams {
@@ -162,7 +163,7 @@ async function read(
   type: string,
   options: QueryOptions,
 ): Promise<QueryReply<string>> {
-  const { path, query, single } = endpoint(p, type);
+  const { path, query, single = false } = endpoint(p, type);
   const { queryParams, queryReply } = await import("../client/query.ts");
   const { UnexpectedResponseError } = await import("../client/errors.ts");
   const reply = await client.raw("GET", path, {
@@ -174,16 +175,27 @@ async function read(
   // Nothing there is null, for a prefix as well (observed).
   if (reply.statusCode === 404 && type.startsWith("key")) return queryReply(reply.headers, "null");
   if (reply.statusCode !== 200) throw new UnexpectedResponseError(reply.statusCode, text);
-  const compact = compactJson(text);
-  return queryReply(reply.headers, single ? firstOf(compact) : compact);
+  return queryReply(reply.headers, type.startsWith("key") ? pairsOf(text, single) : compactJson(text));
 }
 
 /** Without white space between its parts: a -dev agent answers in many lines, and handlers read one. Texts and numbers stay as they are. */
 export const compactJson = (text: string): string =>
   text.replace(/"(?:[^"\\]|\\.)*"|\s+/g, (part) => (part[0] === '"' ? part : ""));
 
-/** The element of a one-element JSON list, its text untouched. */
-const firstOf = (text: string): string => (/^\[[\s\S]*\]$/.test(text) ? text.slice(1, -1).trim() : text);
+/** KV pairs with the fields of Go's client, which handlers know: a pair that is not locked has an empty Session. */
+function pairsOf(text: string, single: boolean): string {
+  const entries = (parseJson(text) ?? []) as readonly Readonly<Record<string, unknown>>[];
+  const pairs = entries.map((e) => ({
+    Key: e["Key"],
+    CreateIndex: e["CreateIndex"],
+    ModifyIndex: e["ModifyIndex"],
+    LockIndex: e["LockIndex"],
+    Flags: e["Flags"],
+    Value: e["Value"],
+    Session: e["Session"] ?? "",
+  }));
+  return stringifyJson(single ? (pairs[0] ?? null) : pairs);
+}
 
 function endpoint(
   p: WatchParams,

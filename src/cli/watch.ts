@@ -148,7 +148,7 @@ async function follow(call: Invocation, plan: WatchPlan, client: Client): Promis
         },
       })) {
         failures = 0;
-        const { failure } = await runHandler({
+        const { failure, started } = await runHandler({
           argv: args,
           shell: flags.bool("shell"),
           env: io.env,
@@ -159,7 +159,7 @@ async function follow(call: Invocation, plan: WatchPlan, client: Client): Promis
         });
         if (signal.aborted) return EXIT.ok;
         if (failure !== "") {
-          call.complain(`Error executing handler: ${failure}`);
+          call.complain(`Error ${started ? "executing" : "starting"} handler: ${failure}`);
           return EXIT.error;
         }
       }
