@@ -135,10 +135,13 @@ function decodeBody<T>(type: Type<T>, body: Buffer): T {
   return value;
 }
 
+/** Methods of later versions: 1.8.7 has nothing to record. */
+const LATER: ReadonlySet<string> = new Set(["Operator.TransferLeader"]);
+
 test("every method of the table has a recorded request and response", () => {
   const names = new Set(load("methods.json").map((v) => v.name.replace(/ \(.*\)/, "")));
   const missing = Object.keys(rpcMethods).filter(
-    (m) => !names.has(`${m}/request`) || !names.has(`${m}/response`),
+    (m) => !LATER.has(m) && (!names.has(`${m}/request`) || !names.has(`${m}/response`)),
   );
   assert.deepEqual(missing, []);
 });
