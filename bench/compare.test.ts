@@ -24,6 +24,8 @@ test("rows are chosen by words; by default all, and in quick runs those that are
   assert.equal(chosen([], false).length, ROWS.length);
   assert.ok(chosen([], true).includes("kv-get-c32") && !chosen([], true).includes("pool-bytes"));
   assert.deepEqual(chosen(["put-three", "sim"], true), ["put-three", "sim"]);
+  assert.deepEqual(chosen(["start"], false), ["start"], "an id is itself only, not also restart");
+  assert.deepEqual(chosen(["cli-"], false), ["cli-version", "cli-members", "cli-kv-get"]);
 });
 
 test("every row of the comparison is there", () => {

@@ -108,11 +108,13 @@ export const ROWS: readonly (Row | Described)[] = [
   SIM,
 ];
 
-/** Which rows are wanted: those that a word is part of, else all, or all that are not long. */
+/** Which rows are wanted: of each word the row of that id, else those that it is part of; without words all, or all not long. */
 export const wants =
   (words: readonly string[], quick: boolean) =>
   (row: Described): boolean =>
-    words.length === 0 ? !(quick && row.long === true) : words.some((w) => row.id.includes(w));
+    words.length === 0
+      ? !(quick && row.long === true)
+      : words.some((w) => (ROWS.some((r) => r.id === w) ? row.id === w : row.id.includes(w)));
 
 export interface CompareOptions {
   readonly quick: boolean;
@@ -259,7 +261,11 @@ export async function compare(programs: Programs, folder: string, options: Compa
 
   const syncs: string[] = [];
   for (const program of [programs.consul, programs.tribune]) {
-    const text = syncsText(program.name, await syncsOf(program, folder));
+    const seen = await syncsOf(program, folder).catch((error: Error) => {
+      left.push(`${program.name}'s durability: ${error.message}`);
+      return undefined;
+    });
+    const text = syncsText(program.name, seen);
     syncs.push(text);
     console.log(text);
   }
@@ -268,7 +274,8 @@ export async function compare(programs: Programs, folder: string, options: Compa
   const answers = new Map<string, Answer>();
   let done = 0;
   let last = 0;
-  if (cost("rows") + cost("three") + cost("waiting") + cost("pool") > 0)
+  const visits = cost("rows") + cost("three") + cost("waiting") + cost("pool") > 0;
+  if (visits)
     for (; done < pairs; done++) {
       if (done > 0 && !fits(spent(), last, later, BUDGET[kind].end)) {
         left.push(`${pairs - done} of ${pairs} pairs`);
@@ -291,7 +298,7 @@ export async function compare(programs: Programs, folder: string, options: Compa
     );
     for (const r of both) {
       console.log(`${clock()} filling ${r.program.name} for its restarts`);
-      await r.fill();
+      await r.fill().catch((error: Error) => left.push(`restarts of ${r.program.name}: ${error.message}`));
       closeConnections();
     }
     for (let pair = 0; pair < pairs; pair++)
@@ -312,6 +319,9 @@ export async function compare(programs: Programs, folder: string, options: Compa
       pairs: fit,
       seconds: 1,
       wanted: (id) => GROWTH_ROWS.some((row) => row.id === `growth-${id}` && wanted(row)),
+    }).catch((error: Error) => {
+      left.push(`growth: ${error.message}`);
+      return undefined;
     });
   }
   let sim: SimFigures | undefined;
@@ -319,14 +329,17 @@ export async function compare(programs: Programs, folder: string, options: Compa
     const nodes = spent() + cost("sim") <= BUDGET[kind].end ? scale.simNodes : SCALES.quick.simNodes;
     if (nodes < scale.simNodes) left.push(`a simulated pool of ${scale.simNodes}: ${nodes} instead`);
     console.log(`${clock()} simulating a gossip pool of ${nodes}`);
-    sim = await simulated(nodes);
+    sim = await simulated(nodes).catch((error: Error) => {
+      left.push(`simulated gossip: ${error.message}`);
+      return undefined;
+    });
   }
   return {
     results: samples.results(),
     ...(grown === undefined ? {} : { growth: grown }),
     ...(sim === undefined ? {} : { sim }),
     syncs,
-    pairs: Math.max(done, left.length === 0 ? pairs : 0),
+    pairs: visits ? done : pairs,
     minutes: spent() / 60,
     ...(left.length === 0 ? {} : { left: left.join("; ") }),
   };

@@ -75,7 +75,9 @@ function report(outcome: Outcome, words: readonly string[]): void {
       "is cheaper per operation, its wall ratio may be held back by the tool. CPU per operation (user and system time of the program,",
       "all threads; with a client agent, of both agents) hardly depends on what else the machine does.",
       ...(syncs.length === 0 ? [] : ["", `Durability under strace, one client: ${syncs.join("; ")}.`]),
-      ...(outcome.left === undefined ? [] : ["", `**Left out for want of time**: ${outcome.left}.`]),
+      ...(outcome.left === undefined
+        ? []
+        : ["", `**Left out, for want of time or by a failure**: ${outcome.left}.`]),
     ]),
   ];
   if (sim !== undefined) parts.push(`\n## Gossip, simulated\n\n${simTable(sim).lines.join("\n")}\n`);
@@ -127,29 +129,27 @@ async function main(): Promise<void> {
   }
   // A copy: a build beside a run must not change what is measured.
   const folder = mkdtempSync(join(tmpdir(), "tribune-bench-"));
+  // At the very end, an interrupted one as well.
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const tribune: Program = { name: "tribune", path: join(folder, "tribune") };
   copyFileSync(PROGRAMS.tribune.path, tribune.path);
   const programs = { consul: PROGRAMS.consul, tribune };
-  try {
-    if (flags.soak) {
-      const which = flags.program === "consul" ? programs.consul : programs.tribune;
-      const done = await soak(which, folder, 60 * Number(flags.minutes));
-      const facts = `${which.name}, commit ${commit()}, ${today()}, ${flags.minutes} min${note}`;
-      const text = [`# Soak: ${facts}`, "", `${machine()}.`, "", ...done.lines].join("\n");
-      console.log(`\n${text}`);
-      const name = flags.out ?? `soak${which.name === "tribune" ? "" : `-${which.name}`}`;
-      write(`${name}.md`, `${text}\n`);
-      write(`${name}.svg`, charts("Soak", `${facts}; ${machine()}`, done.charts));
-      if (!done.ok) process.exitCode = 1;
-      return;
-    }
-    const outcome = await compare(programs, folder, options);
-    report(outcome, words);
-    for (const r of outcome.results) if (Number.isNaN(wallRatio(r).median)) process.exitCode = 1;
-    if (outcome.sim !== undefined && !simTable(outcome.sim).ok) process.exitCode = 1;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  if (flags.soak) {
+    const which = flags.program === "consul" ? programs.consul : programs.tribune;
+    const done = await soak(which, folder, 60 * Number(flags.minutes));
+    const facts = `${which.name}, commit ${commit()}, ${today()}, ${flags.minutes} min${note}`;
+    const text = [`# Soak: ${facts}`, "", `${machine()}.`, "", ...done.lines].join("\n");
+    console.log(`\n${text}`);
+    const name = flags.out ?? `soak${which.name === "tribune" ? "" : `-${which.name}`}`;
+    write(`${name}.md`, `${text}\n`);
+    write(`${name}.svg`, charts("Soak", `${facts}; ${machine()}`, done.charts));
+    if (!done.ok) process.exitCode = 1;
+    return;
   }
+  const outcome = await compare(programs, folder, options);
+  report(outcome, words);
+  for (const r of outcome.results) if (Number.isNaN(wallRatio(r).median)) process.exitCode = 1;
+  if (outcome.sim !== undefined && !simTable(outcome.sim).ok) process.exitCode = 1;
 }
 
 await main();

@@ -50,6 +50,21 @@ export interface AgentOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
 }
 
+/** Agents that run: a bench that is interrupted leaves none behind. */
+const running = new Set<ChildProcess>();
+
+function endWithBench(child: ChildProcess): void {
+  if (running.size === 0 && process.listenerCount("SIGTERM") === 0) {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
+      process.once(signal, () => process.exit(1));
+    process.once("exit", () => {
+      for (const each of running) each.kill("SIGKILL");
+    });
+  }
+  running.add(child);
+  child.once("exit", () => running.delete(child));
+}
+
 export class BenchAgent {
   readonly options: AgentOptions;
   readonly #child: ChildProcess;
@@ -86,6 +101,7 @@ export class BenchAgent {
       stdio: ["ignore", log, log],
     });
     closeSync(log);
+    endWithBench(this.#child);
     this.#exit = new Promise((done) => this.#child.on("exit", () => done()));
   }
 
