@@ -457,6 +457,7 @@ class Agent implements RunningAgent {
     this.#reapTimer?.cancel();
     for (const stop of this.#stopEvents) stop();
     this.#coordinates.stop();
+    this.cache.close();
     const close = async (what: string, act: () => Promise<unknown>): Promise<void> => {
       try {
         await act();
