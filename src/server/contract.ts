@@ -68,6 +68,7 @@ export interface ServerOptions {
 /** Intervals of the server's duties, in milliseconds. Defaults (Consul 1.8.7's) stand in timings.ts. */
 export interface ServerTimings {
   readonly reconcileIntervalMs: number;
+  readonly reconcileLeavingMs: number;
   readonly coordinateFlushMs: number;
   readonly tombstoneTtlMs: number;
   readonly tombstoneGranularityMs: number;

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { SimClock } from "../../sim/clock.ts";
+import { SimClock, settle } from "../../sim/clock.ts";
+import type { Member } from "../gossip/contract.ts";
+import { silentLogger } from "../ports/log.ts";
+import { noMetrics } from "../ports/metrics.ts";
 import { CoordinateBuffer } from "./coordinate-buffer.ts";
+import { Leader, type LeaderParts } from "./leader.ts";
 import { COORDINATES_BUFFERED_MAX, COORDINATES_PER_ENTRY_MAX } from "./limits.ts";
+import { DEFAULT_TIMINGS } from "./timings.ts";
 import { TombstoneGc } from "./tombstone-gc.ts";
 
 function gc() {
@@ -67,4 +72,45 @@ test("coordinates: what a flush cannot take is not kept", () => {
   for (let n = 0; n < COORDINATES_BUFFERED_MAX + 500; n++) buffer.add(update(n));
   assert.equal(buffer.size, COORDINATES_BUFFERED_MAX);
   assert.equal(buffer.flush().length, COORDINATES_BUFFERED_MAX / COORDINATES_PER_ENTRY_MAX);
+});
+
+test("who seemed to leave when a leader looked is looked at again soon: it may have come back without an event", async () => {
+  const clock = new SimClock();
+  let status: Member["status"] = "leaving";
+  const looks: number[] = [];
+  const member = (): Member => ({ name: "s2", status }) as Member;
+  const leader = new Leader(
+    {
+      nodeName: "s1",
+      datacenter: "dc1",
+      primaryDatacenter: "other",
+      timings: DEFAULT_TIMINGS,
+      raft: { barrier: async () => {}, appliedIndex: 1 },
+      lan: {
+        userEvent: () => {},
+        members: () => {
+          looks.push(clock.now());
+          return [member()];
+        },
+      },
+      view: { sessions: () => [], autopilotConfig: () => ({}), serfChecks: () => [] },
+      writer: {},
+      autopilot: { start: () => {}, stop: () => {} },
+      sessions: { clearAll: () => {}, reset: () => {} },
+      tombstones: { enable: () => {}, disable: () => {}, hint: () => {} },
+      initialAutopilot: {},
+    } as unknown as LeaderParts,
+    { clock, log: silentLogger, metrics: noMetrics },
+  );
+  leader.acquire();
+  await clock.run(1);
+  for (let i = 0; i < 10; i++) await settle();
+  looks.length = 0;
+  status = "alive";
+  await clock.run(DEFAULT_TIMINGS.reconcileLeavingMs);
+  assert.ok(looks.length > 0, "the next look comes soon");
+  looks.length = 0;
+  await clock.run(DEFAULT_TIMINGS.reconcileIntervalMs - 1000);
+  assert.deepEqual(looks, [], "with nobody leaving it comes as always");
+  await leader.lose();
 });

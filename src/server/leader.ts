@@ -201,7 +201,10 @@ export class Leader {
   /** Handles member events until the next full pass is due. False when leadership is over. */
   async #betweenPasses(signal: AbortSignal, established: () => boolean): Promise<boolean> {
     let due = false;
-    const timer = this.#clock.timer(this.#parts.timings.reconcileIntervalMs, () => {
+    const { reconcileIntervalMs, reconcileLeavingMs } = this.#parts.timings;
+    // Who came back while the word of its leave was still about takes that word back, of which no event tells.
+    const leaving = this.#parts.lan.members().some((m) => m.status === "leaving");
+    const timer = this.#clock.timer(leaving ? reconcileLeavingMs : reconcileIntervalMs, () => {
       due = true;
       this.#wake?.();
     });

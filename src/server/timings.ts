@@ -4,6 +4,8 @@ import type { ServerTimings } from "./contract.ts";
 export const DEFAULT_TIMINGS: ServerTimings = {
   /** Full pass over members and catalog. */
   reconcileIntervalMs: 60_000,
+  /** The next one where a member was about to leave. Ours: 1.8.7 waits as long as always. */
+  reconcileLeavingMs: 2_000,
   /** Coordinate updates are buffered this long and then logged in batches. */
   coordinateFlushMs: 5_000,
   /** Deleted keys stay visible to blocking list queries this long ... */
