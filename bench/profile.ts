@@ -14,7 +14,7 @@ const TOP = 25;
 const SECONDS = 5;
 const root = resolve(import.meta.dirname, "..");
 
-/** Tribune from source, each agent with a profile of each of its threads in its folder. */
+/** Tribune from source, each agent with a profile of its main thread in its folder (the log thread ends too suddenly for one). */
 const PROFILED: Program = {
   name: "tribune",
   path: process.execPath,
