@@ -350,16 +350,28 @@ for (const mode of ["plain", "encrypted", "uncompressed"] as const)
     });
 
     test("a graceful leave is 'left' on the other side, a kill is 'failed', a force-leave makes it left", async () => {
+      // The local profile tells each piece of news only twice, so the intent to leave surely comes to a peer before the goodbye does
+      // only where there is one peer; otherwise the goodbye may come first, and is a failure until the intent comes.
       const real = await realAgent("real", agentArgs);
-      const node = await ourNode("mine", ourOptions);
       const leaver = await ourNode("leaver", ourOptions);
-      const victim = await ourNode("victim", ourOptions);
-      for (const n of [node, leaver, victim]) await joined(n, real);
-      // News of a death says nothing to who never heard of the living; that may take until the next push/pull.
-      await until("we see both", () => ["leaver", "victim"].every((name) => status(node, name) === "alive"));
+      await joined(leaver, real);
       await leaver.pool.leave();
       await until("they see our leave", async () => (await real.members()).get("leaver")?.status === "left");
       assert.ok(!real.log.includes("EventMemberFailed: leaver"));
+      const node = await ourNode("mine", ourOptions);
+      const second = await realAgent("second", [`-join=${node.addr}`, ...agentArgs]);
+      await until("we see the second agent", () => status(node, "second") === "alive");
+      await second.cli("leave");
+      await until("we see their leave", () => status(node, "second") === "left");
+      assert.deepEqual(
+        node.events.flatMap((e) => ("members" in e && e.members[0]!.name === "second" ? [e.kind] : [])),
+        ["member-join", "member-leave"],
+      );
+
+      const victim = await ourNode("victim", ourOptions);
+      for (const n of [node, victim]) await joined(n, real);
+      // News of a death says nothing to who never heard of the living; that may take until the next push/pull.
+      await until("we see it alive", () => status(node, "victim") === "alive");
       const began = performance.now();
       await victim.pool.shutdown();
       await until(
@@ -375,14 +387,6 @@ for (const mode of ["plain", "encrypted", "uncompressed"] as const)
         async () => (await real.cli("force-leave", "victim")).code === 0,
       );
       await until("their force-leave reaches us", () => status(node, "victim") === "left");
-      const second = await realAgent("second", [`-join=${real.addr}`, ...agentArgs]);
-      await until("we see the second agent", () => status(node, "second") === "alive");
-      await second.cli("leave");
-      await until("we see their leave", () => status(node, "second") === "left");
-      assert.deepEqual(
-        node.events.flatMap((e) => ("members" in e && e.members[0]!.name === "second" ? [e.kind] : [])),
-        ["member-join", "member-leave"],
-      );
       const third = await realAgent("third", [`-join=${real.addr}`, ...agentArgs]);
       await until("we see the third agent", () => status(node, "third") === "alive");
       third.process.kill("SIGKILL");
