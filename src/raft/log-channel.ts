@@ -4,7 +4,9 @@
  * a thread that waits for a word of memory does (33 and 10 us of CPU for a request with its answer). Everything else goes by
  * message still; the word only says that there is one.
  *
- * One append is under way at a time, and none while another request is: so the order of requests is that of their answers.
+ * An append starts only when nothing else is under way, and messages may be sent behind it; the thread carries out what it was
+ * asked in that order. Answers come on two ways, and one on its way here may overtake the other: a message that answers a later
+ * request says that the append before it is done.
  */
 
 import { LOG_CHANNEL_BYTES } from "./limits.ts";

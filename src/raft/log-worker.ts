@@ -32,7 +32,9 @@ export type WorkerAnswer =
   | { readonly kind: "opened"; readonly state: DatabaseState }
   | { readonly kind: "entries"; readonly entries: PackedEntries }
   | { readonly kind: "compacted"; readonly more: boolean }
-  | { readonly kind: "fault"; readonly fault: WorkerFault };
+  | { readonly kind: "fault"; readonly fault: WorkerFault }
+  /** Of an append by shared memory; its success is told by the memory alone. */
+  | { readonly kind: "append-fault"; readonly fault: WorkerFault };
 
 let database: LogDatabase | undefined;
 
@@ -78,10 +80,14 @@ function serve(port: MessagePort, request: WorkerRequest): void {
 function serveByMemory(port: MessagePort, channel: LogChannel): void {
   while (database !== undefined) {
     const { asked } = channel;
-    const entries = channel.take();
-    if (entries !== undefined) append(port, channel, entries);
-    for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port))
-      serve(port, got.message as WorkerRequest);
+    for (let more = true; more && database !== undefined; ) {
+      const got = receiveMessageOnPort(port);
+      // Looked for after the message was received: what was asked before the message is carried out before it.
+      const entries = channel.take();
+      if (entries !== undefined) append(port, channel, entries);
+      if (got !== undefined) serve(port, got.message as WorkerRequest);
+      more = got !== undefined;
+    }
     if (database !== undefined) channel.sleep(asked);
   }
 }
@@ -90,7 +96,7 @@ function append(port: MessagePort, channel: LogChannel, entries: PackedEntries):
   try {
     database!.write({ ops: [{ kind: "append", entries }], hardState: undefined });
   } catch (error) {
-    port.postMessage({ kind: "fault", fault: faultOf(error) } satisfies WorkerAnswer);
+    port.postMessage({ kind: "append-fault", fault: faultOf(error) } satisfies WorkerAnswer);
     return;
   }
   channel.appended();

@@ -30,6 +30,46 @@ logStoreSuite("sqlite log store", () => {
   return { store: new SqliteLogStore(folder), reopen: () => new SqliteLogStore(folder) };
 });
 
+/**
+ * Appends alone go by shared memory, everything else by message: the thread must not take a message before the append that was
+ * asked earlier, and the answer to a message that arrives first must not be taken for the append's.
+ */
+test("requests behind an append are carried out and answered behind it", async () => {
+  const store = new SqliteLogStore(freshFolder());
+  await openStore(store);
+  const rounds = 3000;
+  for (let i = 1; i <= rounds; i++) {
+    const answers: string[] = [];
+    const appended = new Promise<void>((resolve, reject) =>
+      store.write(
+        {
+          ops: [{ kind: "append", entries: [entry(i, 1)] }],
+          hardState: undefined,
+          last: { index: i, term: 1 },
+        },
+        (error) => {
+          answers.push("append");
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+      ),
+    );
+    // At some later moment, while the thread is busy, or done but not yet heard.
+    for (let wait = i % 7; wait > 0; wait--) await new Promise((resolve) => setImmediate(resolve));
+    const read = new Promise<number>((resolve, reject) =>
+      store.read(i, i, 1000, (error, entries) => {
+        answers.push("read");
+        if (error === undefined) resolve(entries.length);
+        else reject(error);
+      }),
+    );
+    assert.equal(await read, 1, `entry ${i} is read by who asks behind its append`);
+    await appended;
+    assert.deepEqual(answers, ["append", "read"], `round ${i}`);
+  }
+  await closeStore(store);
+});
+
 const packed = (from: number, to: number, term: number = 1): PackedEntries => {
   const rows = Array.from({ length: to - from + 1 }, (_, i) => encodeLogEntry(entry(from + i, term)));
   return {

@@ -89,6 +89,8 @@ export class SqliteLogStore implements LogStore {
   /** Of the present worker, once it has opened the database. */
   #channel: LogChannel | undefined;
   readonly #waiting: ((error: Error | undefined, answer: WorkerAnswer | undefined) => void)[] = [];
+  /** The first of {@link #waiting}, when it is an append by shared memory. */
+  #appending: ((error: Error | undefined) => void) | undefined;
   #broken: Error | undefined;
   #closing = false;
 
@@ -115,6 +117,7 @@ export class SqliteLogStore implements LogStore {
 
   #break(error: Error): void {
     this.#broken ??= error;
+    this.#appending = undefined;
     for (const done of this.#waiting.splice(0)) done(error, undefined);
   }
 
@@ -128,8 +131,12 @@ export class SqliteLogStore implements LogStore {
     // Of a worker that is not the present one any more nothing is heard.
     const current = (): boolean => this.#worker === worker;
     worker.on("message", (answer: WorkerAnswer) => {
+      // Answers are given in the order of requests, so an append before this one was carried out, if it did not fail here.
+      if (answer.kind === "append-fault") this.#appending = undefined;
+      else if (this.#appending !== undefined) this.#appended(this.#appending);
       const waiting = this.#waiting.shift();
-      if (answer.kind === "fault") waiting?.(errorOf(answer.fault), undefined);
+      if (answer.kind === "fault" || answer.kind === "append-fault")
+        waiting?.(errorOf(answer.fault), undefined);
       else waiting?.(undefined, answer);
     });
     worker.on("error", (error) => current() && this.#break(error as Error));
@@ -187,15 +194,20 @@ export class SqliteLogStore implements LogStore {
       pack(op.entries, (n, bytes) => channel.room(n, bytes)) === undefined
     )
       return false;
-    const waiting = (error: Error | undefined): void => done(error);
-    this.#waiting.push(waiting);
-    channel.append(() => {
-      // A worker that ended has failed what waited for it.
-      if (this.#waiting[0] !== waiting) return;
-      this.#waiting.shift();
-      done(undefined);
-    });
+    // Its own function: `done` may be the same for many.
+    const append = (error: Error | undefined): void => done(error);
+    this.#appending = append;
+    this.#waiting.push(append);
+    channel.append(() => this.#appended(append));
     return true;
+  }
+
+  /** Unless that is known by other ways: from the answer to a later request, or because the append failed. */
+  #appended(append: (error: Error | undefined) => void): void {
+    if (this.#appending !== append) return;
+    this.#appending = undefined;
+    this.#waiting.shift();
+    append(undefined);
   }
 
   read(from: number, through: number, bytesMax: number, done: StoreCallback<readonly LogEntry[]>): void {
