@@ -138,7 +138,7 @@ test("one quorum with a real Consul 1.8.7 server", { skip: missing, timeout: 120
       30 * MS,
     );
     await insist("PUT", "/v1/kv/together", "2");
-    assert.equal(fsm.restores, 1, "caught up by the real server's snapshot");
+    assert.ok(fsm.restores >= 1, "caught up by the real server's snapshot");
     assert.equal(node.configuration.servers.length, 2);
     assert.ok(node.lastContactMs !== undefined && node.lastContactMs < 3000);
 
@@ -171,7 +171,7 @@ test("one quorum with a real Consul 1.8.7 server", { skip: missing, timeout: 120
       "the real server holds our entries",
       () => (node.followers[0]?.matchIndex ?? 0) === node.lastIndex,
     );
-    assert.equal(node.followers[0]!.mode, "pipeline");
+    await eventually("appends are pipelined", () => node.followers[0]?.mode === "pipeline");
     // It learns of the commit by the next append, at most 300 ms later.
     let keys: string[] = [];
     const end = performance.now() + 30 * MS;
@@ -179,7 +179,10 @@ test("one quorum with a real Consul 1.8.7 server", { skip: missing, timeout: 120
       keys = JSON.parse(await insist("GET", "/v1/kv/ours/?keys&stale")) as string[];
     assert.equal(keys.length, 200);
 
-    await node.transferLeadership();
+    for (const end = performance.now() + 60 * MS; node.role === "leader"; )
+      await node.transferLeadership().catch((error: unknown) => {
+        if (performance.now() > end) throw error;
+      });
     await eventually("the real server leads again", () => node.leader?.id === realId);
     await insist("PUT", "/v1/kv/again", "3");
     assert.equal(await insist("GET", "/v1/kv/ours/7?raw"), "v7");
