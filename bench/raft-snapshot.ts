@@ -1,8 +1,7 @@
 /**
  * A snapshot of a large state taken while writes go on: `node_modules/.bin/node bench/raft-snapshot.ts [keys]`. One real server
  * (log and snapshots on disk, real state store) is written to all the time; prints the writes' latency with and without a snapshot
- * under way, and where the longest ones were held up: event loop, garbage collection, the log's disk. Prints; asserts nothing. With
- * the executable's own flags: `node --heap-growing-percent=40 --max-semi-space-size=4 bench/raft-snapshot.ts`.
+ * under way, and where the longest ones were held up: event loop, garbage collection, the log's disk. Prints; asserts nothing.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
