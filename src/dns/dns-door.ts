@@ -5,6 +5,7 @@ import { createServer, isIP, isIPv6, type Server, type Socket } from "node:net";
 import type { AgentApi } from "../agent/contract.ts";
 import type { Timer } from "../ports/clock.ts";
 import type { Logger } from "../ports/log.ts";
+import type { Labels } from "../ports/metrics.ts";
 import { type NowOrLater, whenReady } from "../ports/now-or-later.ts";
 import {
   ANY_PORT_TRIES,
@@ -62,7 +63,7 @@ class Door implements DnsDoor {
   readonly #log: Logger;
   readonly #resolver: Resolver;
   /** Of the query timings. */
-  readonly #labels: Readonly<Record<string, string>>;
+  readonly #labels: Labels;
   readonly #udp: UdpSocket[] = [];
   readonly #tcp: Server[] = [];
   readonly #connections = new Set<Socket>();

@@ -3,7 +3,7 @@ import { createSocket, type Socket } from "node:dgram";
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
 import type { CollectorAddress } from "./collector-address.ts";
-import { SINK_RETRY_MS } from "./limits.ts";
+import { EARLY_DATAGRAMS_MAX, SINK_RETRY_MS } from "./limits.ts";
 
 export class DatagramSender {
   readonly #to: CollectorAddress;
@@ -28,7 +28,7 @@ export class DatagramSender {
   send(datagram: string): void {
     if (this.#closed) return;
     if (!this.#connected) {
-      if (this.#early !== undefined && this.#early.length < EARLY_MAX) this.#early.push(datagram);
+      if (this.#early !== undefined && this.#early.length < EARLY_DATAGRAMS_MAX) this.#early.push(datagram);
       if (this.#socket === undefined && this.#clock.now() >= this.#retryAt) this.#open();
       return;
     }
@@ -90,6 +90,3 @@ export class DatagramSender {
     socket?.close();
   }
 }
-
-/** Datagrams that wait for the first connection, which is a name's resolution. */
-const EARLY_MAX = 256;

@@ -1,9 +1,10 @@
 /** DogStatsD by UDP: a datagram for each figure, labels as tags; this host's name is left out, its agent adds it as a tag. */
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
+import type { Labels } from "../../ports/metrics.ts";
+import type { Collector, FigureType } from "./collector.ts";
 import type { CollectorAddress } from "./collector-address.ts";
 import { DatagramSender } from "./datagram-sender.ts";
-import type { Collector, Labels } from "./named-sink.ts";
 import { dogstatsdLine } from "./statsd-lines.ts";
 
 export class DogstatsdSink implements Collector {
@@ -19,14 +20,8 @@ export class DogstatsdSink implements Collector {
     this.#sender = new DatagramSender(to, ports);
   }
 
-  count(name: string, by: number, labels: Labels): void {
-    this.#sender.send(dogstatsdLine(name, by, "c", labels, this.#tags));
-  }
-  gauge(_name: string, value: number, labels: Labels, bareName: string): void {
-    this.#sender.send(dogstatsdLine(bareName, value, "g", labels, this.#tags));
-  }
-  sample(name: string, value: number, labels: Labels): void {
-    this.#sender.send(dogstatsdLine(name, value, "ms", labels, this.#tags));
+  add(_name: string, value: number, type: FigureType, labels: Labels, bareName: string): void {
+    this.#sender.send(dogstatsdLine(bareName, value, type, labels, this.#tags));
   }
 
   close(): Promise<void> {

@@ -16,5 +16,11 @@ export const STATSITE_FLUSH_MS = 10;
 /** Bytes that wait for a statsite which does not read; beyond, figures are dropped. */
 export const STATSITE_QUEUE_BYTES_MAX = 1 << 20;
 
+/** Datagrams that wait for the first connection, which is a name's resolution. */
+export const EARLY_DATAGRAMS_MAX = 256;
+
+/** Milliseconds that the last figures for a statsite have to get out. */
+export const STATSITE_CLOSE_MS = 1_000;
+
 /** Milliseconds from a failure to the next try; meanwhile figures are dropped. As the original. */
 export const SINK_RETRY_MS = 5_000;

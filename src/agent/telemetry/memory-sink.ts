@@ -3,8 +3,8 @@
  * totals for Prometheus. Names, intervals and forms as observed in Consul 1.8.7.
  */
 import type { Clock } from "../../ports/clock.ts";
+import type { Labels } from "../../ports/metrics.ts";
 import { METRIC_SAMPLES_MAX, METRIC_SERIES_MAX } from "./limits.ts";
-import { type Labels, type NamedSink, NO_LABELS } from "./named-sink.ts";
 
 export interface MemorySinkOptions {
   /** Milliseconds that a silent series is still shown to Prometheus; 0 keeps no totals. */
@@ -92,7 +92,10 @@ interface Total {
   next: number;
 }
 
-export class MemorySink implements NamedSink {
+export const NO_LABELS: Labels = {};
+
+/** Takes figures under their whole names. */
+export class MemorySink {
   readonly #clock: Clock;
   readonly #options: MemorySinkOptions;
   #current: Interval;

@@ -2,16 +2,15 @@
  * One figure as one line. statsd and statsite: `name:value|type`, the labels' values appended to the name. DogStatsD: labels as
  * tags, `name:value|type|#key:value,...`. Six decimals, and names cleaned, as observed in Consul 1.8.7.
  */
-import type { Labels } from "./named-sink.ts";
-
-export type StatsdType = "c" | "g" | "ms";
+import type { Labels } from "../../ports/metrics.ts";
+import type { FigureType } from "./collector.ts";
 
 /** Marks of the format, and whatever would begin another line: names carry what users and peers called their things. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are meant
 const MARKS = /[:|\s\x00-\x1f\x7f]/g;
 const clean = (text: string): string => text.replace(MARKS, "_");
 
-export function statsdLine(name: string, value: number, type: StatsdType, labels: Labels): string {
+export function statsdLine(name: string, value: number, type: FigureType, labels: Labels): string {
   let whole = name;
   for (const key in labels) whole += `.${labels[key]}`;
   return `${clean(whole)}:${value.toFixed(6)}|${type}\n`;
@@ -21,7 +20,7 @@ export function statsdLine(name: string, value: number, type: StatsdType, labels
 export function dogstatsdLine(
   name: string,
   value: number,
-  type: StatsdType,
+  type: FigureType,
   labels: Labels,
   tags: readonly string[],
 ): string {

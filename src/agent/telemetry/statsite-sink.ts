@@ -2,10 +2,11 @@
 import { connect, type Socket } from "node:net";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
+import type { Labels } from "../../ports/metrics.ts";
+import type { Collector, FigureType } from "./collector.ts";
 import type { CollectorAddress } from "./collector-address.ts";
-import { SINK_RETRY_MS, STATSITE_FLUSH_MS, STATSITE_QUEUE_BYTES_MAX } from "./limits.ts";
-import type { Collector, Labels } from "./named-sink.ts";
-import { type StatsdType, statsdLine } from "./statsd-lines.ts";
+import { SINK_RETRY_MS, STATSITE_CLOSE_MS, STATSITE_FLUSH_MS, STATSITE_QUEUE_BYTES_MAX } from "./limits.ts";
+import { statsdLine } from "./statsd-lines.ts";
 
 export class StatsiteSink implements Collector {
   readonly #to: CollectorAddress;
@@ -24,14 +25,15 @@ export class StatsiteSink implements Collector {
     this.#open();
   }
 
-  count(name: string, by: number, labels: Labels): void {
-    this.#add(name, by, "c", labels);
-  }
-  gauge(name: string, value: number, labels: Labels): void {
-    this.#add(name, value, "g", labels);
-  }
-  sample(name: string, value: number, labels: Labels): void {
-    this.#add(name, value, "ms", labels);
+  add(name: string, value: number, type: FigureType, labels: Labels): void {
+    if (this.#closed) return;
+    if (this.#socket === undefined) {
+      if (this.#clock.now() < this.#retryAt) return;
+      this.#open();
+    }
+    if (this.#socket!.writableLength + this.#text.length > STATSITE_QUEUE_BYTES_MAX) return;
+    this.#text += statsdLine(name, value, type, labels);
+    this.#flushTimer ??= this.#clock.timer(STATSITE_FLUSH_MS, () => this.#flush());
   }
 
   async close(): Promise<void> {
@@ -43,20 +45,9 @@ export class StatsiteSink implements Collector {
       socket.once("close", () => resolve());
       // One that does not read must not hold up the end of the agent.
       if (socket.connecting || socket.writableLength > 0)
-        this.#clock.timer(CLOSE_MS_MAX, () => socket.destroy());
+        this.#clock.timer(STATSITE_CLOSE_MS, () => socket.destroy());
       socket.destroySoon();
     });
-  }
-
-  #add(name: string, value: number, type: StatsdType, labels: Labels): void {
-    if (this.#closed) return;
-    if (this.#socket === undefined) {
-      if (this.#clock.now() < this.#retryAt) return;
-      this.#open();
-    }
-    if (this.#socket!.writableLength + this.#text.length > STATSITE_QUEUE_BYTES_MAX) return;
-    this.#text += statsdLine(name, value, type, labels);
-    this.#flushTimer ??= this.#clock.timer(STATSITE_FLUSH_MS, () => this.#flush());
   }
 
   #flush(): void {
@@ -84,6 +75,3 @@ export class StatsiteSink implements Collector {
     });
   }
 }
-
-/** Milliseconds that the last figures have to get out. */
-const CLOSE_MS_MAX = 1_000;

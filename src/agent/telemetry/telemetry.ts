@@ -5,14 +5,14 @@
 import { hostname } from "node:os";
 import type { Clock } from "../../ports/clock.ts";
 import type { Logger } from "../../ports/log.ts";
-import type { Metrics } from "../../ports/metrics.ts";
+import type { Labels, Metrics } from "../../ports/metrics.ts";
 import type { TelemetryConfig } from "../config/runtime-config.ts";
+import type { Collector } from "./collector.ts";
 import { type CollectorAddress, parseCollectorAddress } from "./collector-address.ts";
 import { DogstatsdSink } from "./dogstatsd-sink.ts";
 import { METRIC_SERIES_MAX } from "./limits.ts";
-import { MemorySink } from "./memory-sink.ts";
+import { MemorySink, NO_LABELS } from "./memory-sink.ts";
 import { metricFilter } from "./metric-filter.ts";
-import { type Collector, type Labels, NO_LABELS } from "./named-sink.ts";
 import { StatsdSink } from "./statsd-sink.ts";
 import { StatsiteSink } from "./statsite-sink.ts";
 
@@ -22,6 +22,8 @@ export interface TelemetryPorts {
   /** Default: the system's. */
   readonly hostname?: string;
 }
+
+type Prefixes = Pick<TelemetryConfig, "allowedPrefixes" | "blockedPrefixes">;
 
 /** How a key is called outside; absent when the filter drops it. */
 interface Names {
@@ -49,20 +51,12 @@ export class Telemetry implements Metrics {
     const collected = this.#collectors.length > 0 || config.prometheusRetentionMs > 0;
     this.#host = collected && !config.disableHostname ? (ports.hostname ?? hostname()) : "";
     this.#byDefault = config.filterDefault;
-    this.#passes = metricFilter({
-      allowed: config.allowedPrefixes,
-      blocked: config.blockedPrefixes,
-      byDefault: config.filterDefault,
-    });
+    this.#passes = this.#filter(config);
   }
 
   /** The part that a reload may change. */
-  setFilter(rules: Pick<TelemetryConfig, "allowedPrefixes" | "blockedPrefixes">): void {
-    this.#passes = metricFilter({
-      allowed: rules.allowedPrefixes,
-      blocked: rules.blockedPrefixes,
-      byDefault: this.#byDefault,
-    });
+  setFilter(rules: Prefixes): void {
+    this.#passes = this.#filter(rules);
     this.#names.clear();
   }
 
@@ -70,26 +64,30 @@ export class Telemetry implements Metrics {
     const name = this.#namesOf(key).bare;
     if (name === undefined) return;
     this.kept.count(name, by, labels);
-    for (const c of this.#collectors) c.count(name, by, labels);
+    for (const c of this.#collectors) c.add(name, by, "c", labels, name);
   }
 
   gauge(key: string, value: number, labels: Labels = NO_LABELS): void {
     const { gauge: name, unfiltered } = this.#namesOf(key);
     if (name === undefined) return;
     this.kept.gauge(name, value, labels);
-    for (const c of this.#collectors) c.gauge(name, value, labels, unfiltered);
+    for (const c of this.#collectors) c.add(name, value, "g", labels, unfiltered);
   }
 
   sample(key: string, value: number, labels: Labels = NO_LABELS): void {
     const name = this.#namesOf(key).bare;
     if (name === undefined) return;
     this.kept.sample(name, value, labels);
-    for (const c of this.#collectors) c.sample(name, value, labels);
+    for (const c of this.#collectors) c.add(name, value, "ms", labels, name);
   }
 
   /** Sends what waits and ends the ways to collectors. */
   async close(): Promise<void> {
     await Promise.all(this.#collectors.map((c) => c.close()));
+  }
+
+  #filter({ allowedPrefixes: allowed, blockedPrefixes: blocked }: Prefixes): (name: string) => boolean {
+    return metricFilter({ allowed, blocked, byDefault: this.#byDefault });
   }
 
   #namesOf(key: string): Names {
