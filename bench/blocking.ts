@@ -18,6 +18,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { getJson, send } from "./http-driver.ts";
 import { atRest, cpuUs, memoryMb } from "./process-facts.ts";
 import { address, BenchAgent, discard, missing, PROGRAMS, type Program } from "./programs.ts";
+import { percentile } from "./statistics.ts";
 
 const IP = { tribune: address("20.1"), consul: address("20.2") } as const;
 /** Connections opened at once: below any backlog. */
@@ -200,9 +201,8 @@ async function measure(program: Program, { waiters, others, rounds, heap, brief 
       const times = await Promise.race([Promise.all(replies.slice(0, waiters)), late]);
       if (times === "late")
         throw new Error(`not every waiter heard of the change within ${REPLY_WITHIN_MS} ms`);
-      const sorted = times.map((t) => t - changed).sort((a, b) => a - b);
-      const at = (p: number): string =>
-        fixed(sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))]!, 0);
+      const took = times.map((t) => t - changed);
+      const at = (share: number): string => fixed(percentile(took, share), 0);
       const woken = aside.reduce((n, w) => n + w.replies, 0) - before;
       say(
         `change ${round}: registered in ${fixed(taken)} ms; replies ms: first ${at(0)}, median ${at(0.5)}, last ${at(1)}; CPU ${fixed((cpuUs(pid) - cpu) / waiters)} us a reply; of the ${others} others ${woken} woke`,

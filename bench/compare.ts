@@ -1,7 +1,7 @@
 /** The comparison: which rows, in what order, how long; visits to the two programs in turn. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Answer, difference } from "./answers.ts";
 import { fill } from "./fixture.ts";
@@ -9,11 +9,18 @@ import type { SimFigures } from "./gossip-sim.ts";
 import { GROWTH_IDS, GROWTH_LOADS, SCALES as GROWTH_SCALES, type GrowthResult, growth } from "./growth.ts";
 import { closeConnections } from "./http-driver.ts";
 import { wrk } from "./load-tools.ts";
-import { fits, makePlan, type Part, type Plan, partSeconds, planText } from "./plan.ts";
+import { clockText, fits, makePlan, type Part, type Plan, partSeconds, planText } from "./plan.ts";
 import { atRest } from "./process-facts.ts";
-import { address, BenchAgent, type Program } from "./programs.ts";
+import {
+  type BenchAgent,
+  fromSource,
+  type Program,
+  type Programs,
+  usualClient,
+  usualServer,
+} from "./programs.ts";
 import type { Result } from "./report.ts";
-import type { Described, Row, Sample, Scale, Take, Visit } from "./row.ts";
+import type { Bench, Described, Row, Sample, Scale, Take, Visit } from "./row.ts";
 import {
   FAILOVER,
   PUT_THREE,
@@ -134,11 +141,6 @@ export interface Outcome {
   readonly left?: string;
 }
 
-interface Programs {
-  readonly consul: Program;
-  readonly tribune: Program;
-}
-
 /** The parts of a run with what they cost on a quiet machine of two cores. */
 function partsOf(wanted: CompareOptions["wanted"], pairs: number, quick: boolean): Record<string, Part> {
   const rows = CLUSTER_ROWS.filter(wanted);
@@ -253,8 +255,7 @@ export async function compare(programs: Programs, folder: string, options: Compa
 
   const began = performance.now();
   const spent = (): number => (performance.now() - began) / 1000;
-  const clock = (): string =>
-    `${Math.floor(spent() / 60)}:${String(Math.floor(spent() % 60)).padStart(2, "0")}`;
+  const clock = (): string => clockText(spent());
   let doing = "";
   const samples = new Samples(wanted, () => `${clock()} ${doing}`);
   const left: string[] = [];
@@ -404,25 +405,12 @@ async function cluster(
   const agents: BenchAgent[] = [];
   try {
     const started = performance.now();
-    const server = new BenchAgent({
-      program,
-      ip: address("1.1"),
-      name: "server",
-      folder: join(folder, "server"),
-      servers: 1,
-    });
+    const server = usualServer(program, folder);
     agents.push(server);
     await server.ready();
     take(START, { value: performance.now() - started });
     if (rows.length === 0) return;
-    const client = new BenchAgent({
-      program,
-      ip: address("2.1"),
-      name: "client",
-      folder: join(folder, "client"),
-      servers: 0,
-      join: [server.ip],
-    });
+    const client = usualClient(program, folder, server);
     agents.push(client);
     await client.ready();
     await fill(server.http);
@@ -437,15 +425,7 @@ async function cluster(
             await wrk(agent.http + path, { connections: 32, seconds: 1 });
       }
       await atRest([server.pid, client.pid]);
-      const sample = await (async (): Promise<Sample> => {
-        const differs = answers === undefined ? undefined : await compared(row, bench, answers);
-        if (differs !== undefined) throw new Error(differs);
-        return row.measure(bench);
-      })().catch((error: Error): Sample => {
-        console.error(`${row.title}: ${error.message}`);
-        return FAILED;
-      });
-      take(row, sample);
+      take(row, await measured(row, bench, answers));
     }
   } finally {
     for (const agent of agents) await agent.stop();
@@ -453,12 +433,20 @@ async function cluster(
   }
 }
 
+/** A row whose answer is not the other program's fails as one that cannot be measured. */
+async function measured(row: Row, bench: Bench, answers: Map<string, Answer> | undefined): Promise<Sample> {
+  try {
+    const differs = answers === undefined ? undefined : await compared(row, bench, answers);
+    if (differs !== undefined) throw new Error(differs);
+    return await row.measure(bench);
+  } catch (error) {
+    console.error(`${row.title}: ${(error as Error).message}`);
+    return FAILED;
+  }
+}
+
 /** Keeps the first program's answer; tells how the second one's differs. */
-async function compared(
-  row: Row,
-  bench: Parameters<Row["measure"]>[0],
-  answers: Map<string, Answer>,
-): Promise<string | undefined> {
+async function compared(row: Row, bench: Bench, answers: Map<string, Answer>): Promise<string | undefined> {
   const mine = await row.answer?.(bench);
   if (mine === undefined) return undefined;
   const theirs = answers.get(row.id);
@@ -470,12 +458,7 @@ async function compared(
 async function simulated(nodes: number): Promise<SimFigures> {
   const { stdout } = await run(
     process.execPath,
-    [
-      "--disable-warning=ExperimentalWarning",
-      resolve(import.meta.dirname, "gossip-sim.ts"),
-      `--nodes=${nodes}`,
-      "--json",
-    ],
+    [...fromSource("bench/gossip-sim.ts"), `--nodes=${nodes}`, "--json"],
     { maxBuffer: 16 << 20 },
   ).catch((error: Error & { stdout?: string }) => {
     // Exit code 1: a figure outside of the rules, told in the table.

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { getJson, inParallel, send } from "./http-driver.ts";
-import { atRest, cpuUs, networkFacts, proportionalMb } from "./process-facts.ts";
+import { atRest, cpuUsOf, type NetworkFacts, networkFacts, proportionalMb } from "./process-facts.ts";
 import { address, BenchAgent, PROGRAMS, type Program } from "./programs.ts";
 import { median } from "./statistics.ts";
 import { until } from "./until.ts";
@@ -45,15 +45,14 @@ const LOG_LOOK_MS = 20;
 /** Agents that start at once. */
 const START_WIDTH = 8;
 
-/** Reads what a log file got since the last look. */
+/** Reads the whole lines that a log file got since the last look. */
 class Tail {
   readonly #file: number;
-  #at: number;
+  #at = 0;
   #rest = "";
 
   constructor(path: string) {
     this.#file = openSync(path, "r");
-    this.#at = 0;
     this.read();
   }
 
@@ -65,9 +64,10 @@ class Tail {
       this.#at += n;
       this.#rest += buffer.toString("latin1", 0, n);
     }
-    const text = this.#rest;
-    this.#rest = "";
-    return text;
+    const end = this.#rest.lastIndexOf("\n") + 1;
+    const lines = this.#rest.slice(0, end);
+    this.#rest = this.#rest.slice(end);
+    return lines;
   }
 
   close(): void {
@@ -105,15 +105,16 @@ async function kill(victim: BenchAgent, others: readonly BenchAgent[]): Promise<
 
 /** One event; milliseconds until each of the agents shows it. */
 async function fire(from: BenchAgent, to: readonly BenchAgent[], name: string): Promise<readonly number[]> {
-  const waits = await Promise.all(
+  const shown = `/v1/event/list?name=${name}`;
+  const urls = await Promise.all(
     to.map(async (a) => {
-      const response = await fetch(`${a.http}/v1/event/list?name=${name}`);
+      const response = await fetch(a.http + shown);
       await response.arrayBuffer();
       const index = response.headers.get("x-consul-index");
-      return { url: `${a.http}/v1/event/list?name=${name}&index=${index}&wait=60s` };
+      return `${a.http}${shown}&index=${index}&wait=60s`;
     }),
   );
-  const replies = waits.map(async ({ url }) => {
+  const replies = urls.map(async (url) => {
     for (;;) {
       const list = (await (await fetch(url)).json()) as readonly unknown[];
       if (list.length > 0) return performance.now();
@@ -176,14 +177,15 @@ async function pool(
     await atRest(all.map((a) => a.pid));
 
     const before = networkFacts();
-    const cpuBefore = clients.reduce((sum, a) => sum + cpuUs(a.pid), 0);
+    const pids = clients.map((a) => a.pid);
+    const cpuBefore = cpuUsOf(pids);
     const began = performance.now();
     await sleep(1000 * seconds);
     const took = (performance.now() - began) / 1000;
     const after = networkFacts();
-    const cpuMs = (clients.reduce((sum, a) => sum + cpuUs(a.pid), 0) - cpuBefore) / 1000 / took / agents;
-    const rate = (field: keyof typeof after): number => (after[field] - before[field]) / took / all.length;
-    const memory = clients.map((a) => proportionalMb(a.pid));
+    const cpuMs = (cpuUsOf(pids) - cpuBefore) / 1000 / took / agents;
+    const rate = (field: keyof NetworkFacts): number => (after[field] - before[field]) / took / all.length;
+    const memory = pids.map(proportionalMb);
 
     const delivered = await fire(clients[0]!, all, "bench");
     const detections: (readonly [number, number])[] = [];

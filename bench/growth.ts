@@ -10,12 +10,11 @@ import { registration } from "./fixture.ts";
 import { closeConnections, inParallel, send } from "./http-driver.ts";
 import { dnsperf, loaded, wrk } from "./load-tools.ts";
 import { atRest, cpuUs, memoryMb } from "./process-facts.ts";
-import { address, BenchAgent, discard, type Program } from "./programs.ts";
+import { address, BenchAgent, discard, type Program, type Programs } from "./programs.ts";
 import type { Sample } from "./row.ts";
-import { putScript } from "./rows/writes.ts";
+import { putScript, registered } from "./rows/writes.ts";
 import { growthOf, median, type Point } from "./statistics.ts";
 import type { Chart } from "./svg.ts";
-import { until } from "./until.ts";
 
 export const SCALES = [1, 10, 100] as const;
 const KEYS = 100;
@@ -125,21 +124,11 @@ async function loadOf(row: GrowthRow, s: Standing, seconds: number, turn: number
   const { agent } = s;
   if (row.id === "register") {
     const service = `grown-${turn}`;
-    const before = cpuUs(agent.pid);
-    const started = performance.now();
-    await inParallel(REGISTRATIONS, CONNECTIONS, (i) =>
-      send(
-        "PUT",
-        `${agent.http}/v1/catalog/register`,
-        registration(`node-${pad(i % NODES)}`, "10.9.0.1", service, `${service}-${i}`, "10.9.0.2"),
-      ),
+    const options = { count: REGISTRATIONS, width: CONNECTIONS };
+    const { ms, cpuUs } = await registered(agent, service, "/v1/catalog/register", options, (i) =>
+      registration(`node-${pad(i % NODES)}`, "10.9.0.1", service, `${service}-${i}`, "10.9.0.2"),
     );
-    await until("registrations in health", 60_000, async () => {
-      const all = JSON.parse(await send("GET", `${agent.http}/v1/health/service/${service}`)) as unknown[];
-      return all.length === REGISTRATIONS;
-    });
-    const took = (performance.now() - started) / REGISTRATIONS;
-    return { value: took, cpuUs: (cpuUs(agent.pid) - before) / REGISTRATIONS };
+    return { value: ms, cpuUs };
   }
   const [name, type] = (row.query ?? "").split(" ") as [string, "A"];
   const one = (): Promise<unknown> =>
@@ -175,16 +164,14 @@ async function loadOf(row: GrowthRow, s: Standing, seconds: number, turn: number
 
 /** The rows wanted at all scales, `pairs` times each program in turn. */
 export async function growth(
-  programs: { readonly consul: Program; readonly tribune: Program },
+  programs: Programs,
   folder: string,
   options: {
     readonly pairs: number;
     readonly seconds: number;
     readonly wanted: (id: string) => boolean;
-    readonly scales?: readonly number[];
   },
 ): Promise<readonly GrowthResult[]> {
-  const scales = options.scales ?? SCALES;
   const names = ["consul", "tribune"] as const;
   const results = ROWS.filter((row) => options.wanted(row.id)).map((row) => ({
     row,
@@ -192,7 +179,7 @@ export async function growth(
     cpu: { consul: [] as number[], tribune: [] as number[] },
     notes: [] as string[],
   }));
-  for (const scale of scales) {
+  for (const scale of SCALES) {
     const standing = names.map((name, i): Standing => {
       const own = join(folder, `grow-${name}-${scale}`);
       const agent = new BenchAgent(optionsOf(programs[name], own, i));
@@ -260,26 +247,23 @@ async function restart(s: Standing, i: number): Promise<Sample> {
   return { value: performance.now() - started, cpuUs: cpuUs(s.agent.pid) };
 }
 
-const points = (scales: readonly number[], values: readonly number[]): readonly Point[] =>
-  values.map((y, i) => ({ x: scales[i]!, y })).filter((p) => Number.isFinite(p.y));
+const points = (values: readonly number[]): readonly Point[] =>
+  values.map((y, i) => ({ x: SCALES[i]!, y })).filter((p) => Number.isFinite(p.y));
 
 const figure = (v: number): string => (Number.isNaN(v) ? "?" : v >= 1000 ? v.toFixed(0) : v.toPrecision(3));
 
-export function growthTable(
-  results: readonly GrowthResult[],
-  scales: readonly number[] = SCALES,
-): readonly string[] {
+export function growthTable(results: readonly GrowthResult[]): readonly string[] {
   const lines = [
-    `| what | unit | Consul at ${scales.join(", ")} times the data | Tribune | exponent of the wall time: Consul, Tribune | of the CPU | as its data or less |`,
+    `| what | unit | Consul at ${SCALES.join(", ")} times the data | Tribune | exponent of the wall time: Consul, Tribune | of the CPU | as its data or less |`,
     "| --- | --- | --- | --- | --- | --- | --- |",
   ];
   const notes: string[] = [];
   for (const { row, wall, cpu, notes: told } of results) {
     const e = {
-      consul: growthOf(points(scales, wall.consul)),
-      tribune: growthOf(points(scales, wall.tribune)),
-      cpuConsul: growthOf(points(scales, cpu.consul)),
-      cpuTribune: growthOf(points(scales, cpu.tribune)),
+      consul: growthOf(points(wall.consul)),
+      tribune: growthOf(points(wall.tribune)),
+      cpuConsul: growthOf(points(cpu.consul)),
+      cpuTribune: growthOf(points(cpu.tribune)),
     };
     const worst = Number.isNaN(e.cpuTribune) ? e.tribune : Math.min(e.tribune, e.cpuTribune);
     const ok = worst <= row.exponent + SLACK;
@@ -298,12 +282,9 @@ export function growthTable(
   return notes.length === 0 ? lines : [...lines, "", ...notes];
 }
 
-export const growthCharts = (
-  results: readonly GrowthResult[],
-  scales: readonly number[] = SCALES,
-): readonly Chart[] =>
+export const growthCharts = (results: readonly GrowthResult[]): readonly Chart[] =>
   results.map(({ row, wall }) => {
-    const slope = (values: readonly number[]): string => growthOf(points(scales, values)).toFixed(2);
+    const slope = (values: readonly number[]): string => growthOf(points(values)).toFixed(2);
     return {
       title: row.title,
       xName: "times the data",
@@ -312,11 +293,11 @@ export const growthCharts = (
       series: [
         {
           name: `Consul ^${slope(wall.consul)}`,
-          points: points(scales, wall.consul),
+          points: points(wall.consul),
           dashed: true,
           color: 1,
         },
-        { name: `Tribune ^${slope(wall.tribune)}`, points: points(scales, wall.tribune), color: 0 },
+        { name: `Tribune ^${slope(wall.tribune)}`, points: points(wall.tribune), color: 0 },
       ],
     };
   });

@@ -1,7 +1,7 @@
 /** wrk and dnsperf: how they are started and what their output says. */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { cpuUs } from "./process-facts.ts";
+import { cpuUsOf } from "./process-facts.ts";
 import type { Sample } from "./row.ts";
 
 const run = promisify(execFile);
@@ -108,10 +108,9 @@ export async function dnsperf(
 
 /** A load and what the processes under it used: a row's sample. */
 export async function loaded(pids: readonly number[], load: () => Promise<LoadResult>): Promise<Sample> {
-  const cpu = (): number => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
-  const before = cpu();
+  const before = cpuUsOf(pids);
   const result = await load();
-  const used = cpu() - before;
+  const used = cpuUsOf(pids) - before;
   return {
     value: result.perSecond,
     cpuUs: used / result.count,

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BETWEEN_LOADS_SECONDS, fits, makePlan, type Part, partSeconds, planText } from "./plan.ts";
+import {
+  BETWEEN_LOADS_SECONDS,
+  clockText,
+  fits,
+  makePlan,
+  type Part,
+  partSeconds,
+  planText,
+} from "./plan.ts";
 
 const part: Part = { name: "reads", pairs: 5, loads: 10, warmUps: 4, overhead: 20, once: 30 };
 
@@ -20,6 +28,10 @@ test("a budget that is too small gives the shortest loads and says so", () => {
   assert.equal(plan.seconds, 1);
   assert.ok(plan.expected > plan.budget);
   assert.match(planText(plan)[0]!, /loads of 1 s, 1 s of warm-up before new ones; about 7:10 of 0:10 min/);
+});
+
+test("minutes and seconds, rounded before they are split", () => {
+  assert.deepEqual([0, 65, 119.4, 119.6].map(clockText), ["0:00", "1:05", "1:59", "2:00"]);
 });
 
 test("no warm-up where none is wanted", () => {

@@ -45,17 +45,20 @@ export function makePlan(parts: readonly Part[], budget: number, warmUp: boolean
   return { parts, seconds, warmUpSeconds, expected: total(seconds), budget };
 }
 
-const clock = (seconds: number): string =>
-  `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
+/** Minutes and seconds: `7:05`. */
+export function clockText(seconds: number): string {
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
 
 /** The plan in words, a line a part. */
 export function planText(plan: Plan): readonly string[] {
   const { parts, seconds, warmUpSeconds, expected, budget } = plan;
   return [
-    `plan: loads of ${seconds} s${warmUpSeconds > 0 ? `, ${warmUpSeconds} s of warm-up before new ones` : ""}; about ${clock(expected)} of ${clock(budget)} min on a quiet machine`,
+    `plan: loads of ${seconds} s${warmUpSeconds > 0 ? `, ${warmUpSeconds} s of warm-up before new ones` : ""}; about ${clockText(expected)} of ${clockText(budget)} min on a quiet machine`,
     ...parts.map(
       (part) =>
-        `  ${part.name.padEnd(44)} ${String(part.pairs).padStart(2)} pairs, ${String(part.loads).padStart(2)} loads  ${clock(partSeconds(part, seconds, warmUpSeconds)).padStart(6)}`,
+        `  ${part.name.padEnd(44)} ${String(part.pairs).padStart(2)} pairs, ${String(part.loads).padStart(2)} loads  ${clockText(partSeconds(part, seconds, warmUpSeconds)).padStart(6)}`,
     ),
   ];
 }

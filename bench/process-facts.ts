@@ -13,38 +13,38 @@ export function cpuUs(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) * TICK_US;
 }
 
-/** A line of /proc/pid/status in MB: VmRSS (resident), VmHWM (its peak), RssAnon (of it, memory of its own). */
-export function memoryMb(pid: number, field: "VmRSS" | "VmHWM" | "RssAnon"): number {
-  const found = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(
-    readFileSync(`/proc/${pid}/status`, "latin1"),
-  );
-  if (found === null) throw new Error(`/proc/${pid}/status has no ${field}`);
+/** The same of several processes. */
+export const cpuUsOf = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
+
+function lineMb(file: string, field: string): number {
+  const found = new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(readFileSync(file, "latin1"));
+  if (found === null) throw new Error(`${file} has no ${field}`);
   return Number(found[1]) / 1024;
 }
 
+/** A line of /proc/pid/status in MB: VmRSS (resident), VmHWM (its peak), RssAnon (of it, memory of its own). */
+export const memoryMb = (pid: number, field: "VmRSS" | "VmHWM" | "RssAnon"): number =>
+  lineMb(`/proc/${pid}/status`, field);
+
 /** Resident memory in MB with each shared page divided among its users: what one more process of a kind takes. */
-export function proportionalMb(pid: number): number {
-  const found = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "latin1"));
-  if (found === null) throw new Error(`/proc/${pid}/smaps_rollup has no Pss`);
-  return Number(found[1]) / 1024;
-}
+export const proportionalMb = (pid: number): number => lineMb(`/proc/${pid}/smaps_rollup`, "Pss");
 
 export const openFiles = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
-/** What the network of this process' namespace has carried so far (lo only): packets and bytes at the IP level, datagrams of UDP. */
-export function networkFacts(): {
+/** What the network of a namespace has carried so far (lo only): packets and bytes at the IP level, datagrams of UDP. */
+export interface NetworkFacts {
   readonly packets: number;
   readonly bytes: number;
   readonly datagrams: number;
-} {
+}
+
+/** Of this process' namespace. */
+export function networkFacts(): NetworkFacts {
   return parseNetwork(readFileSync("/proc/net/dev", "latin1"), readFileSync("/proc/net/snmp", "latin1"));
 }
 
 /** /proc/net/dev: after the name 8 columns received (bytes, packets, ..). /proc/net/snmp: a line of names, a line of figures. */
-export function parseNetwork(
-  dev: string,
-  snmp: string,
-): { readonly packets: number; readonly bytes: number; readonly datagrams: number } {
+export function parseNetwork(dev: string, snmp: string): NetworkFacts {
   const lo = /^\s*lo:\s*(\d+)\s+(\d+)/m.exec(dev);
   const [names, figures] = [...snmp.matchAll(/^Udp: (.*)$/gm)].map((m) => m[1]!.split(" "));
   const datagrams = figures?.[names?.indexOf("OutDatagrams") ?? -1];
@@ -60,12 +60,11 @@ const REST_WAIT_MS = 20_000;
 
 /** Waits until the processes use less than a tenth of a core: what a load left behind is not the next row's. */
 export async function atRest(pids: readonly number[]): Promise<void> {
-  const used = (): number => pids.reduce((sum, pid) => sum + cpuUs(pid), 0);
   const end = performance.now() + REST_WAIT_MS;
   let quiet = 0;
-  for (let before = used(); performance.now() < end; ) {
+  for (let before = cpuUsOf(pids); performance.now() < end; ) {
     await sleep(REST_LOOK_MS);
-    const now = used();
+    const now = cpuUsOf(pids);
     quiet = now - before <= REST_LOOK_MS * 100 ? quiet + 1 : 0;
     if (quiet === REST_LOOKS) return;
     before = now;

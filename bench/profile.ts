@@ -1,29 +1,23 @@
 /** `npm run bench -- --profile ROW`: one row under V8's CPU profiler, run from source; the functions that cost most by themselves. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { type CpuProfile, selfTimeLines } from "./cpu-profile.ts";
 import { fill } from "./fixture.ts";
 import { closeConnections } from "./http-driver.ts";
 import { atRest } from "./process-facts.ts";
-import { address, BenchAgent, type Program } from "./programs.ts";
+import { fromSource, type Program, usualClient, usualServer } from "./programs.ts";
 import type { Row, Scale } from "./row.ts";
 
 const TOP = 25;
 /** A profile of a short load shows the compiler more than the program. */
 const SECONDS = 5;
-const root = resolve(import.meta.dirname, "..");
 
 /** Tribune from source, each agent with a profile of its main thread in its folder (the log thread ends too suddenly for one). */
 const PROFILED: Program = {
   name: "tribune",
   path: process.execPath,
-  before: (folder) => [
-    "--disable-warning=ExperimentalWarning",
-    "--cpu-prof",
-    `--cpu-prof-dir=${join(folder, "profile")}`,
-    join(root, "src/main.ts"),
-  ],
+  before: (folder) => fromSource("src/main.ts", "--cpu-prof", `--cpu-prof-dir=${join(folder, "profile")}`),
 };
 
 const monotonicUs = (): number => Number(process.hrtime.bigint() / 1000n);
@@ -40,24 +34,11 @@ function show(name: string, folder: string, window: Parameters<typeof selfTimeLi
 export async function profileRow(row: Row, base: Scale): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "tribune-bench-profile-"));
   const scale: Scale = { ...base, seconds: SECONDS, warmUpSeconds: 2 };
-  const server = new BenchAgent({
-    program: PROFILED,
-    ip: address("1.1"),
-    name: "server",
-    folder: join(folder, "server"),
-    servers: 1,
-  });
+  const server = usualServer(PROFILED, folder);
   const agents = [server];
   try {
     await server.ready();
-    const client = new BenchAgent({
-      program: PROFILED,
-      ip: address("2.1"),
-      name: "client",
-      folder: join(folder, "client"),
-      servers: 0,
-      join: [server.ip],
-    });
+    const client = usualClient(PROFILED, folder, server);
     agents.push(client);
     await client.ready();
     await fill(server.http);

@@ -11,6 +11,13 @@ import { until } from "./until.ts";
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 
+/** Arguments that start a file of the project from source. */
+export const fromSource = (file: string, ...flags: readonly string[]): readonly string[] => [
+  "--disable-warning=ExperimentalWarning",
+  ...flags,
+  join(root, file),
+];
+
 /** First two numbers of every address that the bench uses. */
 const BLOCK = process.env["TRIBUNE_BENCH_BLOCK"] ?? "127.14";
 /** An address of the bench: `address("3.1")` is 127.14.3.1. */
@@ -23,10 +30,12 @@ export interface Program {
   readonly before?: (folder: string) => readonly string[];
 }
 
+export type Programs = Readonly<Record<Program["name"], Program>>;
+
 export const PROGRAMS = {
   consul: { name: "consul", path: join(root, ".peers", "consul") },
   tribune: { name: "tribune", path: join(root, "build", "tribune") },
-} as const satisfies Record<string, Program>;
+} as const satisfies Programs;
 
 /** What is missing to run, as a sentence; undefined when all is there. */
 export function missing(): string | undefined {
@@ -142,6 +151,25 @@ export class BenchAgent {
     await this.#exit;
   }
 }
+
+/** The cluster of most rows, filled by fixture.ts: a server, and a client agent of it. */
+export const usualServer = (program: Program, folder: string): BenchAgent =>
+  new BenchAgent({
+    program,
+    ip: address("1.1"),
+    name: "server",
+    folder: join(folder, "server"),
+    servers: 1,
+  });
+export const usualClient = (program: Program, folder: string, server: BenchAgent): BenchAgent =>
+  new BenchAgent({
+    program,
+    ip: address("2.1"),
+    name: "client",
+    folder: join(folder, "client"),
+    servers: 0,
+    join: [server.ip],
+  });
 
 /** Ends an agent and removes what it wrote. */
 export async function discard(agent: BenchAgent): Promise<void> {

@@ -16,6 +16,7 @@ import { createRaft } from "../src/raft/raft.ts";
 import { encodeCommand } from "../src/state/commands.ts";
 import { StateFsm } from "../src/state/fsm.ts";
 import { StateStore } from "../src/state/state-store.ts";
+import { percentile } from "./statistics.ts";
 
 const KEYS = Number(process.argv[2] ?? 1_000_000);
 const ID = "bench";
@@ -157,8 +158,7 @@ try {
     const said = await run();
     loop.stop();
     const seconds = (performance.now() - since) / 1000;
-    const sorted = Float64Array.from(latencies).sort();
-    const at = (q: number): string => (sorted[Math.floor(sorted.length * q)] ?? 0).toFixed(1);
+    const at = (share: number): string => percentile(latencies, share).toFixed(1);
     print(name, `${seconds.toFixed(1)} s${said}`);
     print("  longest delays of the event loop", String(loop.late));
     print("  longest turns by this thread's own CPU", String(loop.own));

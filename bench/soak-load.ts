@@ -37,8 +37,8 @@ export class SoakLoad {
   constructor(servers: readonly BenchAgent[], clients: readonly BenchAgent[]) {
     this.#servers = servers;
     this.#clients = clients;
-    const client = (turn: number): string => this.#clients[turn % this.#clients.length]!.http;
-    const server = (turn: number): string => this.#servers[turn % this.#servers.length]!.http;
+    const client = (turn: number): string => this.#client(turn).http;
+    const server = (turn: number): string => servers[turn % servers.length]!.http;
     const key = (turn: number): string => `soak/${(turn * 7919) % KEYS}`;
     const get = (url: string): Promise<string> => send("GET", url, undefined, CONNECTIONS);
     this.#mix = [
@@ -48,7 +48,7 @@ export class SoakLoad {
       [15, (t) => get(`${server(t)}/v1/health/service/web?passing`)],
       [5, (t) => get(`${client(t)}/v1/catalog/nodes`)],
       [3, (t) => this.#churn(t)],
-      [10, (t) => dnsAnswer(this.#clients[t % this.#clients.length]!.ip, "web.service.consul", "A")],
+      [10, (t) => dnsAnswer(this.#client(t).ip, "web.service.consul", "A")],
     ];
   }
 
@@ -63,8 +63,12 @@ export class SoakLoad {
       );
   }
 
+  #client(turn: number): BenchAgent {
+    return this.#clients[turn % this.#clients.length]!;
+  }
+
   async #churn(turn: number): Promise<void> {
-    const { http } = this.#clients[turn % this.#clients.length]!;
+    const { http } = this.#client(turn);
     const id = `churn-${turn % CHURNED}`;
     const body = JSON.stringify({ ID: id, Name: "churn", Port: 1000 + (turn % 1000) });
     await send("PUT", `${http}/v1/agent/service/register`, body, CONNECTIONS);

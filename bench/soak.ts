@@ -101,8 +101,8 @@ async function loopDelay(agent: BenchAgent): Promise<number> {
   return metrics.Samples.find((s) => s.Name.endsWith("runtime.loop_delay_ms"))?.Mean ?? Number.NaN;
 }
 
-/** Points over time by `measure agent`; "clients" is the mean of all. */
-class Record {
+/** Points over time by `measure agent`; clients only as their mean and their most. */
+class Course {
   readonly #points = new Map<string, Point[]>();
 
   add(measure: string, who: string, x: number, y: number): void {
@@ -170,14 +170,14 @@ export async function soak(program: Program, folder: string, seconds: number): P
     console.log(
       `peak ${peak.toFixed(0)} operations a second; ${(seconds / 60).toFixed(1)} min at half of it`,
     );
-    const { record, done, errors } = await watched(load, servers, clients, peak / 2, seconds);
+    const { course, done, errors } = await watched(load, servers, clients, peak / 2, seconds);
     closeConnections();
     await atRest([...servers, ...clients].map((a) => a.pid));
     await sleep(1000 * REST_SECONDS);
     const rest = (agents: readonly BenchAgent[]): string =>
       `${median(agents.map((a) => memoryMb(a.pid, "VmRSS"))).toFixed(1)} MB resident, ${median(agents.map((a) => memoryMb(a.pid, "RssAnon"))).toFixed(1)} MB private`;
     return outcome(
-      record,
+      course,
       seconds,
       [
         `Three servers, ten clients with 30 checks; ${(peak / 2).toFixed(0)} operations a second, half of the peak; ${done} done, ${errors} failed.`,
@@ -201,8 +201,8 @@ async function watched(
   clients: readonly BenchAgent[],
   perSecond: number,
   seconds: number,
-): Promise<{ readonly record: Record; readonly done: number; readonly errors: number }> {
-  const record = new Record();
+): Promise<{ readonly course: Course; readonly done: number; readonly errors: number }> {
+  const course = new Course();
   const every = Math.max(SAMPLE_SECONDS_MIN, seconds / SAMPLES);
   const began = performance.now();
   const spent = (): number => (performance.now() - began) / 1000;
@@ -229,15 +229,15 @@ async function watched(
       before = at;
       for (const { id } of MEASURES) {
         const of = (f: (typeof facts)[number]): number => f[id as "rss"];
-        for (const f of facts.slice(0, SERVERS)) record.add(id, f.name, at, of(f));
+        for (const f of facts.slice(0, SERVERS)) course.add(id, f.name, at, of(f));
         const some = facts.slice(SERVERS).map(of);
-        record.add(id, "clients, mean", at, some.reduce((a, b) => a + b, 0) / some.length);
-        record.add(id, "clients, most", at, Math.max(...some));
+        course.add(id, "clients, mean", at, some.reduce((a, b) => a + b, 0) / some.length);
+        course.add(id, "clients, most", at, Math.max(...some));
       }
       const w = load.window();
       done += w.done;
       errors += w.errors;
-      record.add(LATENCY.id, "all", at, w.latencyMs);
+      course.add(LATENCY.id, "all", at, w.latencyMs);
       if (Math.floor(at / 60) !== Math.floor((at - every) / 60))
         console.log(
           `${(at / 60).toFixed(1)} min: ${(w.done / every).toFixed(0)} a second, ${errors} errors, p99 ${w.latencyMs.toFixed(1)} ms; servers ${facts
@@ -249,10 +249,10 @@ async function watched(
   } finally {
     stop();
   }
-  return { record, done, errors };
+  return { course, done, errors };
 }
 
-function outcome(record: Record, seconds: number, head: readonly string[], fewErrors: boolean): SoakOutcome {
+function outcome(course: Course, seconds: number, head: readonly string[], fewErrors: boolean): SoakOutcome {
   const lines = [
     ...head,
     "",
@@ -265,7 +265,7 @@ function outcome(record: Record, seconds: number, head: readonly string[], fewEr
   const charts: Chart[] = [];
   for (const measure of [...MEASURES, LATENCY]) {
     const series: Series[] = [];
-    for (const [who, points] of record.of(measure.id)) {
+    for (const [who, points] of course.of(measure.id)) {
       series.push({ name: who, points: points.map((p) => ({ x: p.x / 60, y: p.y })) });
       const { tolerance } = measure;
       const t = trendOf(

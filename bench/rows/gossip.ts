@@ -1,9 +1,9 @@
 /** A pool of real processes as large as the machine bears (`gossip-pool.ts`, in a network namespace of its own). */
 import { execFile } from "node:child_process";
 import { availableParallelism, freemem } from "node:os";
-import { resolve } from "node:path";
 import { promisify } from "node:util";
 import type { PoolFigures } from "../gossip-pool.ts";
+import { fromSource } from "../programs.ts";
 import type { Described, Take, Visit } from "../row.ts";
 
 const run = promisify(execFile);
@@ -49,8 +49,7 @@ export async function gossipPool(v: Visit, take: Take): Promise<void> {
     [
       "--net",
       process.execPath,
-      "--disable-warning=ExperimentalWarning",
-      resolve(import.meta.dirname, "..", "gossip-pool.ts"),
+      ...fromSource("bench/gossip-pool.ts"),
       `--program=${v.program.name}`,
       `--path=${v.program.path}`,
       `--agents=${poolAgents}`,

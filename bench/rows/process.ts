@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { memoryMb } from "../process-facts.ts";
 import type { Bench, Row } from "../row.ts";
+import { median } from "../statistics.ts";
 
 const run = promisify(execFile);
 
@@ -14,7 +15,7 @@ async function command(b: Bench, args: readonly string[]): Promise<{ value: numb
     await run(b.program.path, [...(b.program.before?.(b.folder) ?? []), ...args]);
     times.push(performance.now() - started);
   }
-  return { value: times.sort((x, y) => x - y)[times.length >> 1]! };
+  return { value: median(times) };
 }
 
 const memory = (at: "server" | "client", when: "idle" | "loaded"): Row => ({

@@ -1,7 +1,7 @@
 /** Many blocking queries on one service, as `blocking.ts` measures them in a process of its own. */
 import { execFile } from "node:child_process";
-import { resolve } from "node:path";
 import { promisify } from "node:util";
+import { fromSource } from "../programs.ts";
 import type { Described, Take, Visit } from "../row.ts";
 import { median } from "../statistics.ts";
 
@@ -24,8 +24,7 @@ export const WAITER_MEMORY: Described = {
 
 export async function waiting(v: Visit, take: Take): Promise<void> {
   const { stdout } = await run(process.execPath, [
-    "--disable-warning=ExperimentalWarning",
-    resolve(import.meta.dirname, "..", "blocking.ts"),
+    ...fromSource("bench/blocking.ts"),
     `--program=${v.program.name}`,
     `--waiters=${v.scale.waiters}`,
     "--others=100",

@@ -5,6 +5,7 @@ import { registration } from "../fixture.ts";
 import { getJson, inParallel, send } from "../http-driver.ts";
 import { loaded, wrk } from "../load-tools.ts";
 import { cpuUs } from "../process-facts.ts";
+import type { BenchAgent } from "../programs.ts";
 import type { Bench, Row, Sample } from "../row.ts";
 import { until } from "../until.ts";
 
@@ -47,23 +48,37 @@ const put = (connections: number, target: number): Row => ({
   measure: (b) => putLoad(b.server.http, [b.server.pid], b, connections),
 });
 
-/** Counts until the last of `count` is in health; the driver shares the machine, so its own cost is in both programs' figures. */
+/**
+ * Milliseconds and CPU an instance until the last of `count` is in health; the driver shares the machine, so its own cost is in
+ * both programs' figures.
+ */
+export async function registered(
+  { http, pid }: BenchAgent,
+  service: string,
+  path: string,
+  options: { readonly count: number; readonly width: number },
+  body: (i: number) => string,
+): Promise<{ readonly ms: number; readonly cpuUs: number }> {
+  const { count, width } = options;
+  const before = cpuUs(pid);
+  const started = performance.now();
+  await inParallel(count, width, (i) => send("PUT", http + path, body(i)));
+  await until("registrations in health", 60_000, async () => {
+    const all = (await getJson(`${http}/v1/health/service/${service}`)) as unknown[];
+    return all.length === count;
+  });
+  return { ms: (performance.now() - started) / count, cpuUs: (cpuUs(pid) - before) / count };
+}
+
 async function register(
-  b: Bench,
+  { server, scale }: Bench,
   service: string,
   path: string,
   body: (i: number) => string,
 ): Promise<Sample> {
-  const count = b.scale.registrations;
-  const before = cpuUs(b.server.pid);
-  const started = performance.now();
-  await inParallel(count, 32, (i) => send("PUT", b.server.http + path, body(i)));
-  await until("registrations in health", 60_000, async () => {
-    const all = (await getJson(`${b.server.http}/v1/health/service/${service}`)) as unknown[];
-    return all.length === count;
-  });
-  const seconds = (performance.now() - started) / 1000;
-  return { value: count / seconds, cpuUs: (cpuUs(b.server.pid) - before) / count };
+  const options = { count: scale.registrations, width: 32 };
+  const { ms, cpuUs } = await registered(server, service, path, options, body);
+  return { value: 1000 / ms, cpuUs };
 }
 
 export const writeRows: readonly Row[] = [
