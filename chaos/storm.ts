@@ -5,7 +5,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { seededRandom } from "../src/ports/random.ts";
-import { availabilityText, gapsText } from "./availability.ts";
+import { type AvailabilityFigures, availabilityText, gapsText } from "./availability.ts";
 import { Clients } from "./clients.ts";
 import { type ChaosNode, Cluster, type ProgramName } from "./cluster.ts";
 import { finalProblems } from "./final-state.ts";
@@ -169,6 +169,28 @@ async function notServing(node: ChaosNode): Promise<string | undefined> {
   }
 }
 
+/** The storm and the calm after it, with the clients at work; in the end they have stopped, also when it throws. */
+async function underLoad(
+  run: Storm,
+  cluster: Cluster,
+  clients: Clients,
+  problems: string[],
+): Promise<{ readonly convergedMs: number; readonly probed: AvailabilityFigures }> {
+  clients.start();
+  const probes = new Probes(cluster.nodes);
+  const progress = setInterval(() => console.log(`  ... ${run.faultLog.split("\n").at(-1)}`), 60_000);
+  try {
+    await run.run();
+    const calmAt = performance.now();
+    await run.calm().catch((error: Error) => problems.push(`NOT CONVERGED: ${error.message}`));
+    return { convergedMs: performance.now() - calmAt, probed: probes.finish() };
+  } finally {
+    clearInterval(progress);
+    probes.stop();
+    await clients.stop();
+  }
+}
+
 /** Exit code: 0 when nothing was violated. */
 export async function storm(options: StormOptions): Promise<number> {
   const cleanup = options.seed % 2 === 1;
@@ -198,17 +220,7 @@ export async function storm(options: StormOptions): Promise<number> {
       count: options.clients,
       restMs: 40,
     });
-    clients.start();
-    const probes = new Probes(cluster.nodes);
-    const progress = setInterval(() => console.log(`  ... ${run!.faultLog.split("\n").at(-1)}`), 60_000);
-    await run.run();
-    const calmAt = performance.now();
-    await run.calm().catch((error: Error) => problems.push(`NOT CONVERGED: ${error.message}`));
-    const convergedMs = performance.now() - calmAt;
-    clearInterval(progress);
-    probes.stop();
-    const probed = probes.availability.finish(performance.now());
-    await clients.stop();
+    const { convergedMs, probed } = await underLoad(run, cluster, clients, problems);
     const endedAt = performance.now();
     for (const node of cluster.nodes) {
       const complaint = await notServing(node);
