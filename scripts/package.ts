@@ -3,7 +3,7 @@
  * node_modules, so a package must carry JavaScript; from a clone everything still runs as it is written. `--out DIR` writes elsewhere.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -24,17 +24,10 @@ function declarationsNeeded(out: string): ReadonlySet<string> {
   return needed;
 }
 
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    return entry.isDirectory() ? filesBelow(path) : [path];
-  });
-}
-
 function main(): void {
   const at = process.argv.indexOf("--out");
   const out = resolve(at < 0 ? join(root, "dist") : process.argv[at + 1]!);
-  if (existsSync(out)) rmSync(out, { recursive: true });
+  rmSync(out, { recursive: true, force: true });
   execFileSync(
     process.execPath,
     [
@@ -47,8 +40,9 @@ function main(): void {
     { stdio: "inherit" },
   );
   const needed = declarationsNeeded(out);
-  for (const path of filesBelow(out)) {
-    if (!path.endsWith(".d.ts")) continue;
+  for (const name of readdirSync(out, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".d.ts")) continue;
+    const path = join(out, name);
     // The compiler leaves the sources' suffix in declarations, where no .ts will lie beside them.
     if (needed.has(path)) writeFileSync(path, readFileSync(path, "utf8").replace(RELATIVE, '$1"$2.js"'));
     else rmSync(path);

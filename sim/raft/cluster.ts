@@ -10,7 +10,7 @@ import { Clients } from "./clients.ts";
 import { Nemesis } from "./nemesis.ts";
 import { SimNetwork } from "./network.ts";
 import { SimServer, type World } from "./server.ts";
-import { restoreEarlierState } from "./user-restore.ts";
+import { restoreEarlierState, type Until } from "./user-restore.ts";
 import { Violation } from "./violation.ts";
 
 export interface RunOptions {
@@ -108,7 +108,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   for (const m of members) servers.push(new SimServer(m, world));
 
   let events = 0;
-  const until = async (end: number, done: () => boolean = () => false): Promise<void> => {
+  const until: Until = async (end, done = () => false) => {
     for (let at = clock.next(); at !== undefined && at <= end && !done(); at = clock.next()) {
       clock.step();
       events++;
@@ -159,11 +159,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
 }
 
 /** After the faults: one leader, new writes accepted, and every member's state equal. */
-async function converge(
-  world: World,
-  clients: Clients,
-  until: (end: number, done?: () => boolean) => Promise<void>,
-): Promise<void> {
+async function converge(world: World, clients: Clients, until: Until): Promise<void> {
   const { clock, servers, checker } = world;
   const start = clock.now();
   const peaceMs = CONVERGENCE_MS * world.multiplier;

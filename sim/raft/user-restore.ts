@@ -17,7 +17,8 @@ const STEP_MS = 60_000;
 const WRITES = 12;
 const VALUE = "x";
 
-type Until = (end: number, done?: () => boolean) => Promise<void>;
+/** Runs the world until simulated time `end`, or until `done`. */
+export type Until = (end: number, done?: () => boolean) => Promise<void>;
 
 export async function restoreEarlierState(
   world: World,
