@@ -14,7 +14,7 @@ import { RpcPool } from "../rpc/pool.ts";
 import type { SnapshotReply, SnapshotSaveOrRestore } from "../server/contract.ts";
 import { type ListedServer, ServerManager } from "../server/server-manager.ts";
 import { describeServer, parseServer } from "../server/server-metadata.ts";
-import { type Delegate, TokenBucket } from "./delegate.ts";
+import { admit, type Delegate, TokenBucket } from "./delegate.ts";
 import { NEW_LEADER_EVENT } from "./user-event-message.ts";
 
 export interface ClientDelegateOptions {
@@ -135,10 +135,7 @@ export class ClientDelegate implements Delegate {
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<MethodReply<M>> {
     const { clock, random, metrics } = this.#ports;
-    if (!this.#bucket.take(clock.now())) {
-      metrics.count("client.rpc.exceeded");
-      throw new Error("RPC rate limit exceeded");
-    }
+    admit(this.#bucket, this.#ports);
     const { rpcHoldTimeoutMs } = this.#options;
     const giveUpAt = clock.now() + rpcHoldTimeoutMs;
     // Only reads carry query options.

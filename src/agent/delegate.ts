@@ -1,5 +1,7 @@
 /** How the agent reaches the catalog: a server in its own process, or one of those that the LAN pool knows. */
 import type { RpcCaller } from "../model/methods.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Metrics } from "../ports/metrics.ts";
 import type { SnapshotReply, SnapshotSaveOrRestore } from "../server/contract.ts";
 
 export interface Delegate extends RpcCaller {
@@ -48,4 +50,14 @@ export class TokenBucket {
     this.#tokens--;
     return true;
   }
+}
+
+/** Throws, and counts it, where one more request is too many for now. Text and figure as observed in Consul 1.8.7. */
+export function admit(
+  bucket: TokenBucket,
+  { clock, metrics }: { readonly clock: Clock; readonly metrics: Metrics },
+): void {
+  if (bucket.take(clock.now())) return;
+  metrics.count("client.rpc.exceeded");
+  throw new Error("RPC rate limit exceeded");
 }

@@ -12,7 +12,7 @@ import type {
 } from "../server/contract.ts";
 import { createServer } from "../server/server.ts";
 import type { RuntimeConfig } from "./config/runtime-config.ts";
-import { type Delegate, TokenBucket } from "./delegate.ts";
+import { admit, type Delegate, TokenBucket } from "./delegate.ts";
 import { lanTags, wanTags } from "./pools.ts";
 import { COMPATIBLE_VERSION } from "./version.ts";
 
@@ -61,9 +61,8 @@ export function serverOptions(config: RuntimeConfig, nodeId: string): ServerOpti
 
 export class ServerDelegate implements Delegate {
   readonly #server: ServerApi;
-  readonly #clock: Clock;
   readonly #bucket: TokenBucket;
-  readonly #metrics: Metrics;
+  readonly #ports: { readonly clock: Clock; readonly metrics: Metrics };
 
   constructor(config: RuntimeConfig, nodeId: string, ports: ServerPorts) {
     const { lan, wan } = ports;
@@ -73,8 +72,7 @@ export class ServerDelegate implements Delegate {
       wan?.setTags(wanTags(config, nodeId, port));
     };
     this.#server = createServer({ ...serverOptions(config, nodeId), onRpcListening }, ports);
-    this.#clock = ports.clock;
-    this.#metrics = ports.metrics;
+    this.#ports = ports;
     this.#bucket = new TokenBucket(config.limits.rpcRate, config.limits.rpcMaxBurst, ports.clock.now());
   }
 
@@ -129,9 +127,7 @@ export class ServerDelegate implements Delegate {
   }
 
   #admit(): void {
-    this.#metrics.count("client.rpc");
-    if (this.#bucket.take(this.#clock.now())) return;
-    this.#metrics.count("client.rpc.exceeded");
-    throw new Error("RPC rate limit exceeded");
+    this.#ports.metrics.count("client.rpc");
+    admit(this.#bucket, this.#ports);
   }
 }

@@ -74,17 +74,33 @@ const RFC_NETWORKS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-const blockLists = new Map<string, BlockList>();
+/** What the agent's choice of an address to advertise takes for private (observed in Consul 1.8.7, address by address). */
+const PRIVATE_NETWORKS = [
+  "10.0.0.0/8",
+  "100.64.0.0/10",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "172.16.0.0/12",
+  "192.0.0.0/24",
+  "192.0.2.0/24",
+  "192.168.0.0/16",
+];
+
+const blockLists = new Map<readonly string[], BlockList>();
 
 /** Whether an address lies in a network of an RFC; undefined for an RFC that is not known here. */
 export function inRfc(rfc: string, address: string): boolean | undefined {
   const networks = RFC_NETWORKS[rfc];
-  if (networks === undefined) return undefined;
-  let list = blockLists.get(rfc);
+  return networks === undefined ? undefined : inList(networks, address);
+}
+
+/** Of a list that stays: it is prepared once. */
+function inList(networks: readonly string[], address: string): boolean {
+  let list = blockLists.get(networks);
   if (list === undefined) {
     list = new BlockList();
     for (const network of networks) addNetwork(list, network);
-    blockLists.set(rfc, list);
+    blockLists.set(networks, list);
   }
   return list.check(address, isIPv6(address) ? "ipv6" : "ipv4");
 }
@@ -113,21 +129,8 @@ export function inNetworks(networks: readonly string[], address: string): boolea
 
 export const isForwardable = (address: string): boolean => inRfc("forward", address) === false;
 
-const PRIVATE = new BlockList();
-for (const n of [
-  "10.0.0.0/8",
-  "100.64.0.0/10",
-  "127.0.0.0/8",
-  "169.254.0.0/16",
-  "172.16.0.0/12",
-  "192.0.0.0/24",
-  "192.0.2.0/24",
-  "192.168.0.0/16",
-])
-  addNetwork(PRIVATE, n);
-
-/** Private in the sense of the agent's choice of an address to advertise (observed in Consul 1.8.7, address by address). */
-export const isPrivateIPv4 = (address: string): boolean => isIPv4(address) && PRIVATE.check(address, "ipv4");
+export const isPrivateIPv4 = (address: string): boolean =>
+  isIPv4(address) && inList(PRIVATE_NETWORKS, address);
 
 /** An address as a number, for order and arithmetic. */
 export function addressValue(address: string): bigint {
