@@ -52,3 +52,10 @@ export function tlsClientOptions(
     ...(serverName === "" ? {} : { servername: serverName }),
   };
 }
+
+/** A certificate that is not trusted, with Go's word before it; undefined for every other failure. */
+export function certificateErrorText(error: unknown): string | undefined {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  const isCertificate = syscall === undefined && code !== undefined && /CERT|SIGNATURE|ALTNAME/.test(code);
+  return isCertificate ? `x509: ${message}` : undefined;
+}

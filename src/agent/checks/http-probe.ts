@@ -5,7 +5,7 @@
 import http from "node:http";
 import https from "node:https";
 import type { Clock } from "../../ports/clock.ts";
-import { type CheckTls, tlsClientOptions } from "../check-tls.ts";
+import { type CheckTls, certificateErrorText, tlsClientOptions } from "../check-tls.ts";
 import { dialErrorText, joinHostPort } from "../core/go-text.ts";
 import { OutputRing } from "../core/output-ring.ts";
 import { HTTP_CHECK_BODY_BYTES_MAX, HTTP_CHECK_REDIRECTS_MAX } from "../limits.ts";
@@ -198,6 +198,5 @@ function failureText(error: unknown, target: URL): string {
   const inner = (error as AggregateError).errors?.[0] as NodeJS.ErrnoException | undefined;
   if ((inner ?? (error as NodeJS.ErrnoException)).syscall !== undefined)
     return dialErrorText(error, "tcp", joinHostPort(host, port));
-  if (code !== undefined && /CERT|SIGNATURE|ALTNAME/.test(code)) return `x509: ${message}`;
-  return message;
+  return certificateErrorText(error) ?? message;
 }

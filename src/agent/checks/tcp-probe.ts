@@ -2,7 +2,7 @@
 import { connect, isIP } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Clock } from "../../ports/clock.ts";
-import { type CheckTls, tlsClientOptions } from "../check-tls.ts";
+import { type CheckTls, certificateErrorText, tlsClientOptions } from "../check-tls.ts";
 import { dialErrorText, splitHostPort } from "../core/go-text.ts";
 import { critical, type Probe, type ProbeResult, passing } from "./probe.ts";
 
@@ -48,16 +48,10 @@ export class TcpProbe implements Probe {
       const timer = this.#clock.timer(timeoutMs, () => finish(critical(`dial tcp ${target}: i/o timeout`)));
       socket.once(tls ? "secureConnect" : "connect", () => finish(passing(`TCP connect ${target}: Success`)));
       // After the first, errors of a socket that is being closed are of no interest.
-      socket.on("error", (error) => finish(critical(failureText(error, target))));
+      socket.on("error", (error) =>
+        finish(critical(certificateErrorText(error) ?? dialErrorText(error, "tcp", target))),
+      );
       signal.addEventListener("abort", () => finish(critical("stopped")), { once: true });
     });
   }
-}
-
-/** A certificate that is not trusted has a word of its own, as Go's. */
-function failureText(error: Error, target: string): string {
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  return syscall === undefined && code !== undefined && /CERT|SIGNATURE|ALTNAME/.test(code)
-    ? `x509: ${error.message}`
-    : dialErrorText(error, "tcp", target);
 }
