@@ -55,7 +55,7 @@ const keyOf = (method: MethodName, request: QueryOptions): string => {
   return `${method} ${JSON.stringify(rest, (_, v: unknown) => (typeof v === "bigint" ? `${v}n` : v instanceof Map ? [...v] : v))}`;
 };
 
-/** How Consul 1.8.7 calls the kinds of answers in its figures. */
+/** How Consul 1.8.7 calls the kinds of answers in its figures, which begin with its name a second time: `consul.consul.cache...`. */
 const FIGURES: Partial<Record<MethodName, string>> = {
   "Catalog.ListDatacenters": "catalog-datacenters",
   "Catalog.ListServices": "catalog-list-services",

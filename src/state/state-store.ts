@@ -45,7 +45,7 @@ export class StateStore implements Commits {
     return { index: Math.max(index, 1), value };
   }
 
-  /** Evaluates; the read is watched from its first `onChange` on. */
+  /** Evaluates; the read is watched from its first waiter on. */
   read<T>(query: Query<T>): TrackedRead<T> {
     return new Read(this, query);
   }
