@@ -1,4 +1,5 @@
 /** Where a collector of figures listens. */
+import { isIPv6 } from "node:net";
 import { splitHostPort } from "../core/go-text.ts";
 
 export interface CollectorAddress {
@@ -13,5 +14,6 @@ export function parseCollectorAddress(
   text: string,
 ): { readonly host: string; readonly port: number } | undefined {
   const at = splitHostPort(text);
-  return typeof at === "string" ? undefined : { host: at.host || "localhost", port: at.port };
+  if (typeof at === "string" || (text.startsWith("[") && !isIPv6(at.host))) return undefined;
+  return { host: at.host || "localhost", port: at.port };
 }
